@@ -1,0 +1,3 @@
+//! kura-load
+
+fn main() {}

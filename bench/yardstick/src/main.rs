@@ -1,0 +1,3 @@
+//! kura-yardstick
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! kura
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! kura-cli
+
+fn main() {}
