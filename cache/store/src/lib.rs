@@ -10,5 +10,5 @@ mod registry;
 
 pub use command::{Command, Condition, DataError, Hash, HashCondition, Reply, TtlChange};
 pub use data::Data;
-pub use kura_engine::{ItemType, Stats, Value, ValueRef};
-pub use registry::*;
+pub use kura_engine::{ItemType, Keyspace, Stats, Value, ValueRef};
+pub use registry::{KEY_ID_PREFIX, KeyRecord, Registry, RegistryError, SigningKeyRecord};
