@@ -15,7 +15,7 @@ const ITEMS_PER_LOCK: usize = 512;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Bounds everything the engine keeps, in bytes: items, index, ghosts, segments. Values
-    /// below 1 MiB count as 1 MiB.
+    /// below 1 MiB count as 1 MiB, those above 1 TiB as 1 TiB.
     pub memory_bytes: u64,
     /// Seeds the hash; random in a server, so that nobody can choose keys that collide.
     pub hash_seed: u64,
@@ -37,7 +37,7 @@ impl Engine {
     /// An empty engine. Memory is taken as items come.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let memory_bytes = config.memory_bytes.max(1 << 20);
+        let memory_bytes = config.memory_bytes.clamp(1 << 20, 1 << 40);
         let most = (memory_bytes / SHARD_BYTES).clamp(1, MAX_SHARDS as u64);
         let count = 1 << most.ilog2();
         let shards = (0..count)

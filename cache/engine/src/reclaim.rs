@@ -11,7 +11,7 @@
 
 use crate::index::Place;
 use crate::log::Body;
-use crate::segment::{Queue, Segment, TtlClass};
+use crate::segment::{Queue, TtlClass};
 use crate::shard::{End, Key, Shard, hash_at};
 use kura_base::Millis;
 
@@ -91,22 +91,22 @@ impl Shard {
             if before + growth <= self.bounds.working {
                 break;
             }
-            let task = if searches < SEARCHES { self.task(now, COMPACT_UNDER_PRESSURE) } else { None };
-            let went_on = match task {
+            match self.task(now, COMPACT_UNDER_PRESSURE, searches < SEARCHES) {
                 Some(Task::Search(segment)) => {
-                    searches += u32::from(self.search_whole(segment, now) == 0);
-                    true
+                    let ended = self.search(segment, now, &mut usize::MAX.clone());
+                    searches += u32::from(ended == 0);
                 }
                 Some(Task::Compact(segment)) => {
                     self.sweep(segment, Sweep::Compact, now);
-                    true
                 }
-                None => self.evict(if fruitless < PATIENCE { Sweep::Evict } else { Sweep::Clear }, now),
-            };
-            if !went_on {
-                break;
+                None => {
+                    let how = if fruitless < PATIENCE { Sweep::Evict } else { Sweep::Clear };
+                    if !self.evict(how, now) {
+                        break;
+                    }
+                    fruitless = if self.working_bytes() < before { 0 } else { fruitless + 1 };
+                }
             }
-            fruitless = if self.working_bytes() < before { 0 } else { fruitless + 1 };
         }
         let (log, seed) = (&self.log, self.hash_seed);
         self.index.prepare(key.hash, |place| hash_at(log, seed, place));
@@ -118,7 +118,7 @@ impl Shard {
             if now < self.upkeep.due {
                 return false;
             }
-            match self.unfinished().or_else(|| self.task(now, COMPACT_AHEAD)) {
+            match self.task(now, COMPACT_AHEAD, true) {
                 Some(Task::Search(segment)) => {
                     self.search(segment, now, max_items);
                 }
@@ -134,7 +134,13 @@ impl Shard {
 
     /// The best way to reclaim without loss, if any; `compact_from` as above. Having found
     /// none, sets when to look again.
-    fn task(&mut self, now: Millis, compact_from: usize) -> Option<Task> {
+    fn task(&mut self, now: Millis, compact_from: usize, may_search: bool) -> Option<Task> {
+        if let Some(search) = self.upkeep.search {
+            if self.log.segment(search.segment).born == search.born {
+                return Some(Task::Search(search.segment));
+            }
+            self.upkeep.search = None;
+        }
         let worth_compacting = self.log.segment_bytes().div_ceil(compact_from);
         let much_garbage = self.log.garbage_bytes() * 8 >= self.log.used_bytes();
         if now < self.upkeep.due && !much_garbage {
@@ -142,12 +148,16 @@ impl Shard {
         }
         let mut fullest: Option<(usize, u32)> = None;
         let mut due = Millis(u64::MAX);
+        let mut clear = true;
         for (number, segment) in self.log.segments() {
             if segment.live == 0 {
                 continue;
             }
-            if self.is_searchable(segment, now) {
-                return Some(Task::Search(number));
+            if now >= segment.look_at() || segment.may_hold(&self.retired) {
+                if may_search {
+                    return Some(Task::Search(number));
+                }
+                clear = false;
             }
             due = due.min(segment.look_at());
             let garbage = segment.garbage();
@@ -155,33 +165,17 @@ impl Shard {
                 fullest = Some((garbage, number));
             }
         }
-        // No segment may hold an item of a retired keyspace any more.
-        self.retired.clear();
-        match fullest {
-            Some((_, number)) => Some(Task::Compact(number)),
-            None => {
+        if clear {
+            // No segment may hold an item of a retired keyspace any more.
+            self.retired.clear();
+            if fullest.is_none() {
                 self.upkeep.due = due;
-                None
             }
         }
-    }
-
-    fn is_searchable(&self, segment: &Segment, now: Millis) -> bool {
-        now >= segment.look_at() || segment.may_hold(&self.retired)
+        fullest.map(|(_, number)| Task::Compact(number))
     }
 
     // === searching: expired and retired items of one segment ===
-
-    fn unfinished(&self) -> Option<Task> {
-        let search = self.upkeep.search?;
-        (self.log.segment(search.segment).born == search.born).then_some(Task::Search(search.segment))
-    }
-
-    /// Looks through a whole segment; the number of items ended.
-    fn search_whole(&mut self, number: u32, now: Millis) -> usize {
-        self.upkeep.search = None;
-        self.search(number, now, &mut usize::MAX.clone())
-    }
 
     /// Looks through a segment, from where it was left, while `max_items` lasts; the number of
     /// items ended.

@@ -29,10 +29,6 @@ impl Retired {
         !self.keyspaces.is_empty() && self.keyspaces.binary_search(&keyspace.0).is_ok()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.keyspaces.is_empty()
-    }
-
     /// The [`bit`]s of all of them.
     pub(crate) fn mask(&self) -> u64 {
         self.mask

@@ -142,11 +142,6 @@ impl Segment {
         Millis(self.min_expires.0.saturating_add((spread / 4).min(self.class.patience())))
     }
 
-    /// Whether all its records have expired.
-    pub(crate) fn is_over(&self, now: Millis) -> bool {
-        now >= self.max_expires
-    }
-
     /// Whether it may hold records of retired keyspaces.
     pub(crate) fn may_hold(&self, retired: &Retired) -> bool {
         self.cleared < retired.round() && self.keyspaces & retired.mask() != 0
@@ -173,7 +168,5 @@ mod tests {
         assert_eq!(segment.look_at(), Millis(110_000));
         segment.note_expiry(Millis(800_000));
         assert_eq!(segment.look_at(), Millis(160_000));
-        assert!(!segment.is_over(Millis(799_999)));
-        assert!(segment.is_over(Millis(800_000)));
     }
 }

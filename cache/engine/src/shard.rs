@@ -63,11 +63,11 @@ impl Shard {
         let index = Index::new(parts);
         // A sixty-fourth holds as many fingerprints as there are items of about 130 bytes.
         let ghost = Ghost::new(limit / 64);
-        let fixed = size_of::<Self>() as u64 + index.memory_bytes() + RETIRED_SLACK;
-        let working = limit.saturating_sub(fixed + ghost.full_bytes() + segment_bytes);
+        let aside = size_of::<Self>() as u64 + SLACK + ghost.full_bytes() + segment_bytes;
+        let working = limit.saturating_sub(aside);
         let bounds = Bounds {
             limit,
-            working: working + index.memory_bytes(),
+            working,
             item: working / 4 * 3,
             inline: MAX_INLINE_BYTES.min(segment_bytes as usize / 8),
         };
@@ -143,12 +143,11 @@ impl Shard {
         let expires = holdable(expires);
         self.upkeep.wake_at(expires);
         let is_inline = key.bytes.len() + value.as_bytes().len() <= self.bounds.inline;
-        if let Some((place, header)) = found
+        if let Some((place, _)) = found
             && is_inline
             && self.log.overwrite(place, value.as_bytes(), expires)
         {
             self.count_access(place, &self.log.header(place));
-            let _ = header;
             return Ok(());
         }
         let (body, copy);
@@ -288,8 +287,8 @@ impl Shard {
     }
 }
 
-/// Bytes kept free for the list of retired keyspaces, which grows outside of any put.
-const RETIRED_SLACK: u64 = 4096;
+/// Bytes kept free for what grows outside of any put: the list of retired keyspaces.
+const SLACK: u64 = 4096;
 
 /// The hash of the key of the record at a place.
 pub(crate) fn hash_at(log: &Log, seed: u64, place: Place) -> u64 {
