@@ -199,6 +199,7 @@ where
     let (sender, mut connection) = h2::client::Builder::new()
         .initial_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
+        .max_header_list_size(64 * 1024)
         .max_concurrent_streams(0)
         .enable_push(false)
         .handshake(socket)

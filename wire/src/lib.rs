@@ -31,6 +31,8 @@ mod key;
 mod metadata;
 mod status;
 mod target;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 mod tls;
 
 pub use channel::{Channel, Streaming};

@@ -63,7 +63,10 @@ const SET_CA: &str = "set --ca or MOMENTO_CA_CERT to the server's CA certificate
 pub(crate) fn explain(error: &io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+        // A bad signature is what an authority made anew under its old name looks like.
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        )) => {
             format!("its certificate is signed by an unknown authority; {SET_CA}")
         }
         Some(rustls::Error::InvalidCertificate(reason)) => format!("its certificate is not valid: {reason}"),
