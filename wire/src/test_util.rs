@@ -272,6 +272,7 @@ async fn answer(
             // Lets what was written reach the client first.
             tokio::time::sleep(Duration::from_millis(50)).await;
             hang_up.notify_one();
+            std::future::pending::<()>().await;
         }
         End::Open => drop(std::future::poll_fn(|cx| stream.poll_reset(cx)).await),
     }
