@@ -48,8 +48,8 @@ pub static CACHE_TEST_STATE: LazyLock<CacheTestState> = LazyLock::new(|| {
     std::thread::spawn(|| {
         let _guard = RUNTIME.enter();
         let state = CacheTestState {
-            client: client(),
-            client_v2: client(),
+            client: client(get_v1_test_credential_provider()),
+            client_v2: client(get_v1_test_credential_provider()),
             cache_name: "conformance-rust".into(),
         };
         RUNTIME
@@ -63,31 +63,59 @@ pub static CACHE_TEST_STATE: LazyLock<CacheTestState> = LazyLock::new(|| {
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime can be started"));
 
-fn client() -> CacheClient {
+/// A client with the settings of the shared ones.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+pub fn client(credentials: CredentialProvider) -> CacheClient {
     CacheClient::builder()
         .default_ttl(Duration::from_secs(5))
         .configuration(configurations::Laptop::latest())
-        .credential_provider(get_v1_test_credential_provider())
+        .credential_provider(credentials)
         .build()
         .expect("a client can be built")
 }
 
 /// Credentials for the server under test; in mode v2 they hold a v2 key.
 pub fn get_v1_test_credential_provider() -> CredentialProvider {
-    credential_provider_with(|key| key)
+    match Mode::current() {
+        Mode::Local => provider(&URL_SAFE.encode(r#"{"endpoint":"local.invalid","api_key":"not-minted-here"}"#)),
+        Mode::V1 | Mode::V2 => provider(&variable("KURA_API_KEY")),
+    }
 }
 
-/// The same with the key changed by `alter`: `KURA_API_KEY`, or a made-up v1 key in local mode.
+/// Credentials the server never signed: the real key with its signature altered. None in local mode, where every key the
+/// server did not mint is accepted.
+pub fn forged_credential_provider() -> Option<CredentialProvider> {
+    match Mode::current() {
+        Mode::Local => None,
+        Mode::V1 => {
+            let json = URL_SAFE.decode(variable("KURA_API_KEY")).expect("a v1 key is base64");
+            let mut json: serde_json::Value = serde_json::from_slice(&json).expect("a v1 key holds JSON");
+            json["api_key"] = forge(json["api_key"].as_str().expect("a v1 key has an api_key")).into();
+            Some(provider(&URL_SAFE.encode(json.to_string())))
+        }
+        Mode::V2 => Some(provider(&forge(&variable("KURA_API_KEY")))),
+    }
+}
+
+/// Another signature under the same claims.
+fn forge(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').expect("a token is a JWT");
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    format!("{signed}.{first}{}", &signature[1..])
+}
+
 #[allow(deprecated, reason = "v1 keys are the point of mode v1")]
-pub fn credential_provider_with(alter: impl FnOnce(String) -> String) -> CredentialProvider {
+fn provider(key: &str) -> CredentialProvider {
     match Mode::current() {
         Mode::Local => {
             let endpoint = format!("http://{}:{}", variable("KURA_HOST"), variable("KURA_PORT"));
-            let key = URL_SAFE.encode(r#"{"endpoint":"local.invalid","api_key":"not-minted-here"}"#);
-            CredentialProvider::from_string(alter(key)).map(|it| it.full_endpoint_override(&endpoint))
+            CredentialProvider::from_string(key).map(|it| it.full_endpoint_override(&endpoint))
         }
-        Mode::V1 => CredentialProvider::from_string(alter(variable("KURA_API_KEY"))),
-        Mode::V2 => CredentialProvider::from_api_key_v2(alter(variable("KURA_API_KEY")), variable("KURA_ENDPOINT")),
+        Mode::V1 => CredentialProvider::from_string(key),
+        Mode::V2 => CredentialProvider::from_api_key_v2(key, variable("KURA_ENDPOINT")),
     }
     .expect("the key is one the SDK takes")
 }
