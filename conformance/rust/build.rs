@@ -38,7 +38,8 @@ struct Later<'a> {
 impl<'a> Later<'a> {
     fn parse(line: &'a str) -> Self {
         let (file, rest) = line.split_once(' ').expect("later.txt: file, function, what it needs");
-        let (function, needs) = rest.trim_start().split_once(' ').expect("later.txt: file, function, what it needs");
+        let (function, needs) =
+            rest.trim_start().split_once(' ').expect("later.txt: file, function, what it needs");
         Self { file, function, needs: needs.trim() }
     }
 }
@@ -64,9 +65,11 @@ fn momento() -> PathBuf {
         .output()
         .expect("cargo metadata runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
     let packages = metadata["packages"].as_array().expect("cargo metadata lists packages");
-    let momento = packages.iter().find(|package| package["name"] == "momento").expect("momento is a dependency");
+    let momento =
+        packages.iter().find(|package| package["name"] == "momento").expect("momento is a dependency");
     let manifest = momento["manifest_path"].as_str().expect("a package has a manifest");
     Path::new(manifest).parent().expect("a manifest is in a directory").to_owned()
 }

@@ -1,15 +1,18 @@
 //! What the momento crate can ask of a server and its published tests do not: forged keys, large values, concurrency,
 //! and exact remaining times.
 
-use std::{collections::{HashMap, HashSet}, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use momento::{
     MomentoErrorCode, MomentoResult,
     cache::{GetResponse, ItemGetTtlResponse, SetRequest, messages::data::scalar::get::Value},
 };
 use momento_test_util::{
-    CACHE_TEST_STATE, client, forged_credential_provider, get_v1_test_credential_provider, unique_cache_name, unique_key,
-    unique_value,
+    CACHE_TEST_STATE, client, forged_credential_provider, get_v1_test_credential_provider, unique_cache_name,
+    unique_key, unique_value,
 };
 use tokio::task::JoinSet;
 
@@ -96,8 +99,11 @@ async fn remaining_time_is_below_what_was_asked_even_at_once() -> MomentoResult<
     let (client, cache) = (&CACHE_TEST_STATE.client, CACHE_TEST_STATE.cache_name.as_str());
     for _ in 0..50 {
         let key = unique_key();
-        client.send_request(SetRequest::new(cache, key.as_str(), unique_value()).ttl(Duration::from_secs(5))).await?;
-        let ItemGetTtlResponse::Hit { remaining_ttl } = client.item_get_ttl(cache, key.as_str()).await? else {
+        client
+            .send_request(SetRequest::new(cache, key.as_str(), unique_value()).ttl(Duration::from_secs(5)))
+            .await?;
+        let ItemGetTtlResponse::Hit { remaining_ttl } = client.item_get_ttl(cache, key.as_str()).await?
+        else {
             panic!("a miss")
         };
         assert!(remaining_ttl < Duration::from_secs(5), "{remaining_ttl:?}");

@@ -6,7 +6,10 @@
 mod items;
 mod server;
 
-pub use items::{TestScalar, TestSet, TestSortedSet, unique_cache_name, unique_key, unique_string, unique_value};
+pub use items::{
+    TestScalar, TestSet, TestSortedSet, unique_cache_name, unique_key, unique_string, unique_value,
+};
 pub use server::{
-    CACHE_TEST_STATE, CacheTestState, Mode, client, forged_credential_provider, get_v1_test_credential_provider,
+    CACHE_TEST_STATE, CacheTestState, Mode, client, forged_credential_provider,
+    get_v1_test_credential_provider,
 };

@@ -80,7 +80,9 @@ pub fn client(credentials: CredentialProvider) -> CacheClient {
 /// Credentials for the server under test; in mode v2 they hold a v2 key.
 pub fn get_v1_test_credential_provider() -> CredentialProvider {
     match Mode::current() {
-        Mode::Local => provider(&URL_SAFE.encode(r#"{"endpoint":"local.invalid","api_key":"not-minted-here"}"#)),
+        Mode::Local => {
+            provider(&URL_SAFE.encode(r#"{"endpoint":"local.invalid","api_key":"not-minted-here"}"#))
+        }
         Mode::V1 | Mode::V2 => provider(&variable("KURA_API_KEY")),
     }
 }
