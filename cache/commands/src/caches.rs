@@ -45,7 +45,12 @@ impl Commands {
     ///
     /// # Errors
     /// [`Error::PermissionDenied`].
-    pub fn list_caches(&self, session: &Session, after: &str, limit: usize) -> Result<(Vec<CacheName>, bool), Error> {
+    pub fn list_caches(
+        &self,
+        session: &Session,
+        after: &str,
+        limit: usize,
+    ) -> Result<(Vec<CacheName>, bool), Error> {
         session.authorize(Need::Control, "")?;
         let mut caches = self.registry.caches();
         caches.retain(|name| name.as_str() > after);
@@ -63,10 +68,7 @@ impl Commands {
         if self.data.cache(name.as_str()).is_ok() {
             return Err(Error::CacheExists(name.to_string()));
         }
-        if self.data.cache_count() >= self.limits.max_caches {
-            return Err(Error::TooMany { what: "caches", limit: self.limits.max_caches, setting: "max-caches" });
-        }
-        self.registry.create_cache(name)?;
+        self.registry.create_cache(name, self.limits.max_caches)?;
         self.data.add_cache(name.clone());
         Ok(())
     }

@@ -52,7 +52,9 @@ impl From<DataError> for Error {
     fn from(error: DataError) -> Self {
         match error {
             DataError::CacheNotFound(name) => Self::CacheNotFound(name),
-            DataError::NotAnInteger | DataError::Overflow { .. } => Self::FailedPrecondition(error.to_string()),
+            DataError::NotAnInteger | DataError::Overflow { .. } => {
+                Self::FailedPrecondition(error.to_string())
+            }
             DataError::TooLarge(too_large) => {
                 Self::ItemTooLarge { bytes: too_large.bytes, limit: too_large.limit }
             }
@@ -62,7 +64,12 @@ impl From<DataError> for Error {
 
 impl From<RegistryError> for Error {
     fn from(error: RegistryError) -> Self {
-        Self::Storage(error.to_string())
+        match error {
+            RegistryError::TooManyCaches { limit } => {
+                Self::TooMany { what: "caches", limit, setting: "max-caches" }
+            }
+            other => Self::Storage(other.to_string()),
+        }
     }
 }
 

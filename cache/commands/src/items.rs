@@ -59,7 +59,9 @@ impl Commands {
         sink: impl FnOnce(ValueRef<'_>),
     ) -> Result<Reply, Error> {
         if key.is_empty() {
-            return Err(Error::InvalidArgument("Invalid key: it is empty; give it at least one byte".to_owned()));
+            return Err(Error::InvalidArgument(
+                "Invalid key: it is empty; give it at least one byte".to_owned(),
+            ));
         }
         if key.len() > self.limits.max_key_bytes {
             return Err(Error::InvalidArgument(format!(
@@ -70,7 +72,10 @@ impl Commands {
         }
         let bytes = key.len() + command.value_bytes();
         if bytes > self.limits.max_item_bytes {
-            return Err(Error::ItemTooLarge { bytes: bytes as u64, limit: self.limits.max_item_bytes as u64 });
+            return Err(Error::ItemTooLarge {
+                bytes: bytes as u64,
+                limit: self.limits.max_item_bytes as u64,
+            });
         }
         Ok(self.data.execute(cache.0, key, command, now, sink)?)
     }

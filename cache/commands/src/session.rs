@@ -51,7 +51,9 @@ impl Session {
             return Ok(());
         }
         Err(Error::PermissionDenied(match need {
-            Need::Control => "this API key may not manage caches and keys; use one of role superuser".to_owned(),
+            Need::Control => {
+                "this API key may not manage caches and keys; use one of role superuser".to_owned()
+            }
             Need::Read => format!("this API key may not read from cache {cache}"),
             Need::Write => format!("this API key may not write to cache {cache}"),
             Need::ReadWrite => format!("this API key may not both read and write in cache {cache}"),
@@ -70,7 +72,11 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn new(registry: Arc<Registry>, secret: SigningSecret, authentication: Authentication) -> Self {
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        secret: SigningSecret,
+        authentication: Authentication,
+    ) -> Self {
         Self {
             registry,
             secret,
@@ -106,16 +112,14 @@ impl Sessions {
                 verified.insert(token.into(), session.clone());
                 Ok(session)
             }
-            // Not one of this server's tokens.
-            Err(TokenError::Malformed(_) | TokenError::WrongSignature)
-                if self.authentication == Authentication::Optional =>
-            {
+            Err(Refusal::NotOurs(_)) if self.authentication == Authentication::Optional => {
                 Ok(self.anonymous.clone())
             }
             Err(_) if token.is_empty() => Err(Error::Unauthenticated(
                 "the request has no API key: send one in the authorization metadata".to_owned(),
             )),
-            Err(error) => Err(error.into()),
+            Err(Refusal::NotOurs(error) | Refusal::Expired(error)) => Err(error.into()),
+            Err(Refusal::Revoked) => Err(revoked()),
         }
     }
 
@@ -138,17 +142,18 @@ impl Sessions {
         Ok(())
     }
 
-    fn verify(&self, token: &[u8], now: Millis) -> Result<Session, TokenError> {
+    fn verify(&self, token: &[u8], now: Millis) -> Result<Session, Refusal> {
         // Read before the key is looked up: a revocation in between is then seen at the next use.
         let generation = self.registry.generation();
-        let text = std::str::from_utf8(token).map_err(|_| TokenError::Malformed("it is not text"))?;
-        let claims = kura_tokens::verify(&self.secret, text, now)?;
-        let key = self.registry.key(&claims.id).ok_or(TokenError::Unknown)?;
-        if key.revoked.is_some() {
-            return Err(TokenError::Revoked);
-        }
-        if key.fingerprint != kura_tokens::fingerprint(text) {
-            return Err(TokenError::Unknown);
+        let text = std::str::from_utf8(token)
+            .map_err(|_| Refusal::NotOurs(TokenError::Malformed("it is not text")))?;
+        let claims = kura_tokens::verify(&self.secret, text, now).map_err(|error| match error {
+            TokenError::Expired { .. } => Refusal::Expired(error),
+            TokenError::Malformed(_) | TokenError::WrongSignature => Refusal::NotOurs(error),
+        })?;
+        let key = self.registry.key(&claims.id).ok_or(Refusal::Revoked)?;
+        if key.revoked.is_some() || key.fingerprint != kura_tokens::fingerprint(text) {
+            return Err(Refusal::Revoked);
         }
         Ok(Session {
             permissions: claims.permissions,
@@ -159,6 +164,18 @@ impl Sessions {
     }
 }
 
+/// Why a token makes no session.
+enum Refusal {
+    /// This server never minted it.
+    NotOurs(TokenError),
+    /// It did, for a time that is over.
+    Expired(TokenError),
+    /// It did, and no longer lists it.
+    Revoked,
+}
+
 fn revoked() -> Error {
-    TokenError::Revoked.into()
+    Error::Unauthenticated(
+        "the API key is refused: it was revoked; create another with `kura key create`".to_owned(),
+    )
 }

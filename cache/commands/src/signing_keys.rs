@@ -21,7 +21,7 @@ pub struct CreatedSigningKey {
 }
 
 impl Commands {
-    /// Makes a signing key from 48 random bytes.
+    /// Makes a signing key from 48 random bytes: 16 for its id, 32 for its secret.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`], [`Error::InvalidArgument`] for the time to live,
@@ -39,13 +39,16 @@ impl Commands {
             )));
         }
         let (id, secret) = random.split_at(16);
+        let secret: [u8; 32] = std::array::from_fn(|at| secret[at]);
         let key_id = URL_SAFE_NO_PAD.encode(id);
-        let expires = self.now().plus(Duration::from_secs(u64::from(ttl_minutes) * 60)).epoch_seconds();
+        let now = self.now();
+        let expires = now.plus(Duration::from_secs(u64::from(ttl_minutes) * 60)).epoch_seconds();
         let jwk = serde_json::json!({
             "kty": "oct", "use": "sig", "alg": "HS256", "kid": key_id, "k": URL_SAFE_NO_PAD.encode(secret),
         })
         .to_string();
-        self.registry.create_signing_key(SigningKeyRecord { key_id, expires, secret: secret.to_vec() })?;
+        self.registry
+            .create_signing_key(SigningKeyRecord { key_id, expires, secret }, now.epoch_seconds())?;
         Ok(CreatedSigningKey { jwk, expires })
     }
 

@@ -40,9 +40,8 @@ impl Engine {
         let memory_bytes = config.memory_bytes.clamp(1 << 20, 1 << 40);
         let most = (memory_bytes / SHARD_BYTES).clamp(1, MAX_SHARDS as u64);
         let count = 1 << most.ilog2();
-        let shards = (0..count)
-            .map(|_| Mutex::new(Shard::new(memory_bytes / count, config.hash_seed)))
-            .collect();
+        let shards =
+            (0..count).map(|_| Mutex::new(Shard::new(memory_bytes / count, config.hash_seed))).collect();
         Self { shards, hash_seed: config.hash_seed, maintained: Mutex::new(0) }
     }
 

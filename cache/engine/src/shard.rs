@@ -104,8 +104,7 @@ impl Shard {
         decide: impl FnOnce(Option<Item<'_>>) -> (Action<'v>, R),
     ) -> Result<R, TooLarge> {
         let found = self.find_live(key, now);
-        let (action, answer) =
-            decide(found.as_ref().map(|(place, header)| self.log.item(*place, header)));
+        let (action, answer) = decide(found.as_ref().map(|(place, header)| self.log.item(*place, header)));
         if let Some((place, header)) = &found {
             self.count_access(*place, header);
         }

@@ -100,7 +100,10 @@ pub(crate) fn check(commands: &Commands, method: Method, message: &Bytes) -> Res
                 scalar::decode(single, &message.slice_ref(item), commands.limits().max_ttl)?;
             }
             (1, _) => {
-                return Err(Status::new(Code::InvalidArgument, "the request cannot be decoded: an item is not a message"));
+                return Err(Status::new(
+                    Code::InvalidArgument,
+                    "the request cannot be decoded: an item is not a message",
+                ));
             }
             _ => {}
         }

@@ -72,7 +72,10 @@ impl Body {
                     self.push(chunk);
                 }
                 Some(Err(error)) => {
-                    return Poll::Ready(Err(Status::new(Code::Cancelled, format!("the request broke off: {error}"))));
+                    return Poll::Ready(Err(Status::new(
+                        Code::Cancelled,
+                        format!("the request broke off: {error}"),
+                    )));
                 }
                 None => {
                     let announced = self.announced()?;

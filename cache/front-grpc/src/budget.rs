@@ -23,7 +23,9 @@ impl Budget {
     /// A budget of `bytes`.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
-        let limit = u32::try_from(bytes).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS.try_into().unwrap_or(u32::MAX));
+        let limit = u32::try_from(bytes)
+            .unwrap_or(u32::MAX)
+            .min(Semaphore::MAX_PERMITS.try_into().unwrap_or(u32::MAX));
         Self { room: Arc::new(Semaphore::new(limit as usize)), limit }
     }
 

@@ -208,7 +208,8 @@ impl Call {
                 match timeout_at(deadline, self.wait(message)).await {
                     Ok(code) => code,
                     Err(_) => {
-                        let status = Status::new(Code::DeadlineExceeded, "the call's deadline passed before its end");
+                        let status =
+                            Status::new(Code::DeadlineExceeded, "the call's deadline passed before its end");
                         respond::fail(&mut self.respond, &status);
                         status.code
                     }
@@ -301,7 +302,9 @@ impl Call {
                         control::execute(&front.commands, &session, method, &message, &random)
                     })
                     .await
-                    .unwrap_or_else(|_| Err(Status::new(Code::Internal, "the call broke off inside the server; see its log")))
+                    .unwrap_or_else(|_| {
+                        Err(Status::new(Code::Internal, "the call broke off inside the server; see its log"))
+                    })
                 }
             }
         };

@@ -56,7 +56,10 @@ pub(crate) fn execute(
                 .into_iter()
                 .map(|(key_id, expires_at)| protos::SigningKey { key_id, expires_at })
                 .collect();
-            Ok(encode(&protos::ListSigningKeysResponse { signing_key, next_token: next_token.unwrap_or_default() }))
+            Ok(encode(&protos::ListSigningKeysResponse {
+                signing_key,
+                next_token: next_token.unwrap_or_default(),
+            }))
         }
         _ => {
             let request: protos::RevokeSigningKeyRequest = decode(message)?;
@@ -66,7 +69,11 @@ pub(crate) fn execute(
     }
 }
 
-fn list_caches(commands: &Commands, session: &Session, request: &protos::ListCachesRequest) -> Result<Answer, Status> {
+fn list_caches(
+    commands: &Commands,
+    session: &Session,
+    request: &protos::ListCachesRequest,
+) -> Result<Answer, Status> {
     let (names, more) =
         commands.list_caches(session, &request.next_token, PAGE).map_err(|error| status(&error))?;
     let next_token = if more { names.last().map(ToString::to_string) } else { None };
@@ -96,8 +103,11 @@ const ADVERTISED_ITEM_KIB: u32 = 4883;
 const ADVERTISED_TTL_SECONDS: u64 = 86_400;
 
 /// What Momento advertises for topics, and an official test expects to the digit.
-const ADVERTISED_TOPIC_LIMITS: protos::TopicLimits =
-    protos::TopicLimits { max_publish_rate: 100, max_subscription_count: 100, max_publish_message_size_kb: 100 };
+const ADVERTISED_TOPIC_LIMITS: protos::TopicLimits = protos::TopicLimits {
+    max_publish_rate: 100,
+    max_subscription_count: 100,
+    max_publish_message_size_kb: 100,
+};
 
 fn decode<M: Message + Default>(message: &Bytes) -> Result<M, Status> {
     M::decode(message.clone()).map_err(|error| undecodable(&error))

@@ -125,7 +125,10 @@ mod tests {
         assert_eq!(read(&[]), Ok(0));
         assert_eq!(read(&[0x0a, 5, 1]), Err(FieldError::Truncated));
         assert_eq!(read(&[0x08]), Err(FieldError::Truncated));
-        assert_eq!(read(&[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2]), Err(FieldError::LongVarint));
+        assert_eq!(
+            read(&[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2]),
+            Err(FieldError::LongVarint)
+        );
         assert_eq!(read(&[0x02, 0]), Err(FieldError::Number(0)));
         assert_eq!(read(&[0x0b]), Err(FieldError::WireType(3)));
         assert_eq!(read(&[0x0a, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]), Err(FieldError::Truncated));

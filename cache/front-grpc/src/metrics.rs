@@ -50,7 +50,8 @@ impl Metrics {
                 let count = count.load(Ordering::Relaxed);
                 if count > 0 {
                     let label = method.label();
-                    let _ = writeln!(text, "kura_grpc_calls_total{{method=\"{label}\",code=\"{code}\"}} {count}");
+                    let _ =
+                        writeln!(text, "kura_grpc_calls_total{{method=\"{label}\",code=\"{code}\"}} {count}");
                 }
             }
         }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kura_base::Ttl;
-use kura_commands::{Cache, Command, Commands, Condition, Error, HashCondition, Items, ItemType, Reply, TtlChange, Value, ValueRef};
+use kura_commands::{
+    Cache, Command, Commands, Condition, Error, HashCondition, ItemType, Items, Reply, TtlChange, Value,
+    ValueRef,
+};
 use kura_wire::{Code, Status};
 
 use crate::Method;
@@ -39,9 +42,12 @@ impl Answer {
 /// What a scalar call does to items, and so what its session must be allowed.
 pub(crate) fn items(method: Method) -> Items {
     match method {
-        Method::Get | Method::GetWithHash | Method::KeysExist | Method::ItemGetTtl | Method::ItemGetType | Method::GetBatch => {
-            Items::Read
-        }
+        Method::Get
+        | Method::GetWithHash
+        | Method::KeysExist
+        | Method::ItemGetTtl
+        | Method::ItemGetType
+        | Method::GetBatch => Items::Read,
         Method::Set | Method::SetBatch | Method::Delete => Items::Write,
         _ => Items::ReadWrite,
     }
@@ -52,13 +58,21 @@ pub(crate) fn items(method: Method) -> Items {
 /// # Errors
 /// INVALID_ARGUMENT for bytes that are not the message, a time to live of zero or a missing
 /// condition.
-pub fn decode<'a>(method: Method, message: &'a Bytes, max_ttl: Duration) -> Result<(&'a [u8], Command<'a>), Status> {
+pub fn decode<'a>(
+    method: Method,
+    message: &'a Bytes,
+    max_ttl: Duration,
+) -> Result<(&'a [u8], Command<'a>), Status> {
     let raw = Raw::read(message)?;
     let ttl = |millis: u64| -> Result<Ttl, Status> {
         Ttl::from_millis(millis, max_ttl).map_err(|error| status(&Error::from(error)))
     };
     let value = || -> Value<'a> {
-        if raw.body.len() < SHARED_BYTES { Value::Copied(raw.body) } else { Value::Shared(message.slice_ref(raw.body)) }
+        if raw.body.len() < SHARED_BYTES {
+            Value::Copied(raw.body)
+        } else {
+            Value::Shared(message.slice_ref(raw.body))
+        }
     };
     let command = match method {
         Method::Get => Command::Get,
@@ -70,9 +84,7 @@ pub fn decode<'a>(method: Method, message: &'a Bytes, max_ttl: Duration) -> Resu
         Method::SetIfNotExists => {
             Command::SetIf { value: value(), ttl: ttl(raw.third)?, condition: Condition::Absent }
         }
-        Method::SetIf => {
-            Command::SetIf { value: value(), ttl: ttl(raw.third)?, condition: raw.condition()? }
-        }
+        Method::SetIf => Command::SetIf { value: value(), ttl: ttl(raw.third)?, condition: raw.condition()? },
         Method::SetIfHash => {
             Command::SetIfHash { value: value(), ttl: ttl(raw.third)?, condition: raw.hash_condition()? }
         }
@@ -89,11 +101,17 @@ pub fn decode<'a>(method: Method, message: &'a Bytes, max_ttl: Duration) -> Resu
 }
 
 /// Carries out one scalar call.
-pub(crate) fn execute(commands: &Commands, cache: Cache, method: Method, message: &Bytes) -> Result<Answer, Status> {
+pub(crate) fn execute(
+    commands: &Commands,
+    cache: Cache,
+    method: Method,
+    message: &Bytes,
+) -> Result<Answer, Status> {
     let (key, command) = decode(method, message, commands.limits().max_ttl)?;
     let mut found = None;
     let sink = |value: ValueRef<'_>| found = Some(encode_value(method, value));
-    let reply = commands.execute(cache, key, command, commands.now(), sink).map_err(|error| status(&error))?;
+    let reply =
+        commands.execute(cache, key, command, commands.now(), sink).map_err(|error| status(&error))?;
     Ok(match (reply, found) {
         (Reply::Found, Some(answer)) => answer,
         (Reply::FoundWithHash(hash), Some(value)) => found_with_hash(hash.as_bytes(), value),

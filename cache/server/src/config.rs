@@ -156,17 +156,47 @@ impl Settings {
         if let Some(path) = self.config.take() {
             check.merge_file(&mut self, &path);
         }
-        let local = check.parse("local", self.local.as_deref(), false, |text| match text {
-            "true" | "1" => Some(true),
-            "false" | "0" => Some(false),
-            _ => None,
-        }, "true or false");
-        let address = |text: &str| text.parse().ok();
-        let local_listen = check.parse("local-listen", self.local_listen.as_deref(), ([127, 0, 0, 1], 8080).into(), address, ADDRESS);
-        let tls_listen = check.parse("tls-listen", self.tls_listen.as_deref(), ([0_u16; 8], 8443).into(), address, ADDRESS);
+        let local = check.parse(
+            "local",
+            self.local.as_deref(),
+            false,
+            |text| match text {
+                "true" | "1" => Some(true),
+                "false" | "0" => Some(false),
+                _ => None,
+            },
+            "true or false",
+        );
+        let address = |text: &str| text.parse::<SocketAddr>().ok();
+        let local_listen: SocketAddr = check.parse(
+            "local-listen",
+            self.local_listen.as_deref(),
+            ([127, 0, 0, 1], 8080).into(),
+            address,
+            ADDRESS,
+        );
+        let tls_listen = check.parse(
+            "tls-listen",
+            self.tls_listen.as_deref(),
+            ([0_u16; 8], 8443).into(),
+            address,
+            ADDRESS,
+        );
         let admin_given = self.admin_listen.is_some();
-        let admin = check.parse("admin-listen", self.admin_listen.as_deref(), ([127, 0, 0, 1], 9280).into(), address, ADDRESS);
-        let cell = check.parse("cell", self.cell.as_deref(), "cell-1.kura.internal".to_owned(), host_name, "a host name such as cell-1.kura.internal");
+        let admin = check.parse(
+            "admin-listen",
+            self.admin_listen.as_deref(),
+            ([127, 0, 0, 1], 9280).into(),
+            address,
+            ADDRESS,
+        );
+        let cell = check.parse(
+            "cell",
+            self.cell.as_deref(),
+            "cell-1.kura.internal".to_owned(),
+            host_name,
+            "a host name such as cell-1.kura.internal",
+        );
         let certificate = check.certificate(self.tls_cert.take(), self.tls_key.take(), local);
         if local && self.tls_listen.is_some() {
             check.mistake("tls-listen", "goes with the secured service; leave it out or leave --local out");
@@ -175,21 +205,50 @@ impl Settings {
             check.mistake("local-listen", "goes with --local; add --local or leave it out");
         }
         if local && !local_listen.ip().is_loopback() {
-            check.mistake("local-listen", "must be a loopback address: plaintext without keys is for this machine only");
+            check.mistake(
+                "local-listen",
+                "must be a loopback address: plaintext without keys is for this machine only",
+            );
         }
         let defaults = Limits::default();
         let limits = Limits {
-            max_request_bytes: check.size("max-request-bytes", self.max_request_bytes.as_deref(), defaults.max_request_bytes, 1024, 64 << 20),
-            max_item_bytes: check.size("max-item-bytes", self.max_item_bytes.as_deref(), defaults.max_item_bytes, 1, 64 << 20),
-            max_ttl: check.parse("max-ttl", self.max_ttl.as_deref(), defaults.max_ttl, parse_duration, "a time such as 24h or 365d"),
-            max_caches: check.number("max-caches", self.max_caches.as_deref(), defaults.max_caches, 1, 1_000_000),
+            max_request_bytes: check.size(
+                "max-request-bytes",
+                self.max_request_bytes.as_deref(),
+                defaults.max_request_bytes,
+                1024,
+                64 << 20,
+            ),
+            max_item_bytes: check.size(
+                "max-item-bytes",
+                self.max_item_bytes.as_deref(),
+                defaults.max_item_bytes,
+                1,
+                64 << 20,
+            ),
+            max_ttl: check.parse(
+                "max-ttl",
+                self.max_ttl.as_deref(),
+                defaults.max_ttl,
+                parse_duration,
+                "a time such as 24h or 365d",
+            ),
+            max_caches: check.number(
+                "max-caches",
+                self.max_caches.as_deref(),
+                defaults.max_caches,
+                1,
+                1_000_000,
+            ),
             ..defaults
         };
         let memory = check.size("memory", self.memory.as_deref(), half_of_ram(), 1 << 20, usize::MAX);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = check.number("workers", self.workers.as_deref(), cores, 1, 1024);
-        let max_connections = check.number("max-connections", self.max_connections.as_deref(), 20_000, 1, 10_000_000);
-        let max_inflight_bytes = check.size("max-inflight-bytes", self.max_inflight_bytes.as_deref(), 256 << 20, 1 << 20, 1 << 40);
+        let max_connections =
+            check.number("max-connections", self.max_connections.as_deref(), 20_000, 1, 10_000_000);
+        let max_inflight_bytes =
+            check.size("max-inflight-bytes", self.max_inflight_bytes.as_deref(), 256 << 20, 1 << 20, 1 << 40);
         let max_streams = check.number("max-streams", self.max_streams.as_deref(), 1024, 100, 1_000_000);
         let data_dir = match self.data_dir {
             Some(dir) => Some(PathBuf::from(dir)),
@@ -203,7 +262,11 @@ impl Settings {
             return Err(Mistakes(check.mistakes));
         }
         Ok(Config {
-            mode: if local { Mode::Local { listen: local_listen } } else { Mode::Secured { listen: tls_listen, certificate } },
+            mode: if local {
+                Mode::Local { listen: local_listen }
+            } else {
+                Mode::Secured { listen: tls_listen, certificate }
+            },
             admin_listen: (!local || admin_given).then_some(admin),
             cell,
             data_dir,
@@ -240,7 +303,11 @@ impl Check {
         };
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
-            Err(error) => return self.mistakes.push(format!("--config {shown}: is not TOML: {}", error.to_string().trim_end())),
+            Err(error) => {
+                return self
+                    .mistakes
+                    .push(format!("--config {shown}: is not TOML: {}", error.to_string().trim_end()));
+            }
         };
         for (key, value) in table {
             let text = match value {
@@ -248,12 +315,17 @@ impl Check {
                 toml::Value::Integer(number) => number.to_string(),
                 toml::Value::Boolean(truth) => truth.to_string(),
                 other => {
-                    self.mistakes.push(format!("--config {shown}: {key} is a {}; give a text, a number or true/false", other.type_str()));
+                    self.mistakes.push(format!(
+                        "--config {shown}: {key} is a {}; give a text, a number or true/false",
+                        other.type_str()
+                    ));
                     continue;
                 }
             };
             match settings.table().into_iter().find(|(name, _)| *name == key) {
-                None => self.mistakes.push(format!("--config {shown}: {key} is no setting; see kura serve --help")),
+                None => self
+                    .mistakes
+                    .push(format!("--config {shown}: {key} is no setting; see kura serve --help")),
                 Some((_, slot)) if slot.is_none() => {
                     self.from_file.insert(key, shown.clone());
                     *slot = Some(text);
@@ -263,7 +335,14 @@ impl Check {
         }
     }
 
-    fn parse<T>(&mut self, name: &str, text: Option<&str>, default: T, parse: impl Fn(&str) -> Option<T>, wanted: &str) -> T {
+    fn parse<T>(
+        &mut self,
+        name: &str,
+        text: Option<&str>,
+        default: T,
+        parse: impl Fn(&str) -> Option<T>,
+        wanted: &str,
+    ) -> T {
         let Some(text) = text else { return default };
         parse(text).unwrap_or_else(|| {
             self.mistake(name, format_args!("is {text:?}; give {wanted}"));
@@ -278,10 +357,21 @@ impl Check {
 
     fn size(&mut self, name: &str, text: Option<&str>, default: usize, min: usize, max: usize) -> usize {
         let parse = |text: &str| parse_size(text).filter(|size| (min..=max).contains(size));
-        self.parse(name, text, default, parse, &format!("a size of at least {min} bytes such as 512KiB, 8MiB or 4GiB"))
+        self.parse(
+            name,
+            text,
+            default,
+            parse,
+            &format!("a size of at least {min} bytes such as 512KiB, 8MiB or 4GiB"),
+        )
     }
 
-    fn certificate(&mut self, cert: Option<String>, key: Option<String>, local: bool) -> Option<(PathBuf, PathBuf)> {
+    fn certificate(
+        &mut self,
+        cert: Option<String>,
+        key: Option<String>,
+        local: bool,
+    ) -> Option<(PathBuf, PathBuf)> {
         match (cert, key) {
             (None, None) => None,
             _ if local => {
@@ -371,7 +461,13 @@ mod tests {
             ..Settings::default()
         };
         let mistakes = settings.resolve().unwrap_err().to_string();
-        for part in ["--tls-listen is \"nowhere\"", "--memory (in ", "colour is no setting", "--workers (in ", "--tls-key is missing"] {
+        for part in [
+            "--tls-listen is \"nowhere\"",
+            "--memory (in ",
+            "colour is no setting",
+            "--workers (in ",
+            "--tls-key is missing",
+        ] {
             assert!(mistakes.contains(part), "{part} not in:\n{mistakes}");
         }
     }
@@ -380,7 +476,11 @@ mod tests {
     fn a_flag_goes_before_the_file() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "workers = 3\nmemory = \"8MiB\"\n").unwrap();
-        let settings = Settings { workers: Some("2".to_owned()), config: Some(file.path().into()), ..Settings::default() };
+        let settings = Settings {
+            workers: Some("2".to_owned()),
+            config: Some(file.path().into()),
+            ..Settings::default()
+        };
         let config = settings.resolve().unwrap();
         assert_eq!((config.workers, config.memory_bytes), (2, 8 << 20));
     }

@@ -224,4 +224,3 @@ pub enum DataError {
     #[error("item size: {0}; raise the server's --memory or store less")]
     TooLarge(#[from] kura_engine::TooLarge),
 }
-

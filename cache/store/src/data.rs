@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use kura_base::{CacheName, Millis};
 use kura_engine::{Action, Config, Engine, Item, Keyspace, Stats, Value, ValueRef};
@@ -53,12 +54,6 @@ impl Data {
         self.caches.read().get(name).copied().ok_or_else(|| DataError::CacheNotFound(name.to_owned()))
     }
 
-    /// Number of caches.
-    #[must_use]
-    pub fn cache_count(&self) -> usize {
-        self.caches.read().len()
-    }
-
     /// Carries out one command. A value read is handed to `sink` under the engine's lock: copy
     /// or share it there and do nothing slow.
     ///
@@ -88,11 +83,11 @@ impl Data {
             }
             Command::Exists => engine.peek(cache, key, now, |_| Reply::Found).unwrap_or(Reply::Missing),
             Command::ItemGetTtl => engine
-                .peek(cache, key, now, |item| Reply::Remaining(item.expires.since(now)))
+                .peek(cache, key, now, |item| Reply::Remaining(remaining(&item, now)))
                 .unwrap_or(Reply::Missing),
-            Command::ItemGetType => engine
-                .peek(cache, key, now, |item| Reply::Type(item.item_type))
-                .unwrap_or(Reply::Missing),
+            Command::ItemGetType => {
+                engine.peek(cache, key, now, |item| Reply::Type(item.item_type)).unwrap_or(Reply::Missing)
+            }
             Command::Set { value, ttl } => {
                 engine.set(cache, key, value, ttl.expires(now), now)?;
                 Reply::Done
@@ -109,7 +104,9 @@ impl Data {
                     store_if(condition.holds(bytes_of(item.as_ref())), value, ttl.expires(now), Some(hash))
                 })?
             }
-            Command::Increment { amount, ttl } => return self.increment(cache, key, amount, ttl.expires(now), now),
+            Command::Increment { amount, ttl } => {
+                return self.increment(cache, key, amount, ttl.expires(now), now);
+            }
             Command::UpdateTtl(change) => {
                 engine.update(cache, key, now, |item| update_ttl(change, item.as_ref(), now))?
             }
@@ -141,7 +138,10 @@ impl Data {
                 }),
             };
             match sum {
-                Ok(sum) => (Action::Put { value: Value::Copied(write_integer(sum, text)), expires }, Ok(Reply::Integer(sum))),
+                Ok(sum) => (
+                    Action::Put { value: Value::Copied(write_integer(sum, text)), expires },
+                    Ok(Reply::Integer(sum)),
+                ),
                 Err(error) => (Action::Keep, Err(error)),
             }
         })?
@@ -157,6 +157,12 @@ impl Data {
     pub fn stats(&self) -> Stats {
         self.engine.stats()
     }
+}
+
+/// How long an item still lives, never rounded up: up to a millisecond of `now` has gone by
+/// uncounted, and clients rely on a remainder below what they asked for.
+fn remaining(item: &Item<'_>, now: Millis) -> Duration {
+    item.expires.since(now).saturating_sub(Duration::from_millis(1))
 }
 
 fn bytes_of<'a>(item: Option<&'a Item<'_>>) -> Option<&'a [u8]> {

@@ -57,13 +57,20 @@ pub async fn serve(listener: TcpListener, front: Arc<Front>, commands: Arc<Comma
     }
 }
 
-fn respond(request: &Request<Incoming>, front: &Front, commands: &Commands, readiness: &Readiness) -> Response<Full<Bytes>> {
+fn respond(
+    request: &Request<Incoming>,
+    front: &Front,
+    commands: &Commands,
+    readiness: &Readiness,
+) -> Response<Full<Bytes>> {
     let (status, body) = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
         (&Method::GET | &Method::HEAD, "/readyz") if readiness.0.load(Ordering::Relaxed) => {
             (StatusCode::OK, "ready\n".to_owned())
         }
-        (&Method::GET | &Method::HEAD, "/readyz") => (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned()),
+        (&Method::GET | &Method::HEAD, "/readyz") => {
+            (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
+        }
         (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, metrics(front, commands)),
         (_, "/healthz" | "/readyz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "use GET\n".to_owned()),
         _ => (StatusCode::NOT_FOUND, "Not Found: try /metrics, /healthz or /readyz\n".to_owned()),
@@ -85,9 +92,19 @@ fn metrics(front: &Front, commands: &Commands) -> String {
     for (name, kind, help, value) in [
         ("kura_items", "gauge", "Items held, expired ones not yet reclaimed included.", stats.items),
         ("kura_item_payload_bytes", "gauge", "Bytes of the keys and values held.", stats.payload_bytes),
-        ("kura_memory_bytes", "gauge", "Memory that the items take with all that goes with them.", stats.memory_bytes),
+        (
+            "kura_memory_bytes",
+            "gauge",
+            "Memory that the items take with all that goes with them.",
+            stats.memory_bytes,
+        ),
         ("kura_items_evicted_total", "counter", "Items dropped to make room.", stats.evicted_total),
-        ("kura_items_expired_total", "counter", "Items reclaimed after their time to live.", stats.expired_total),
+        (
+            "kura_items_expired_total",
+            "counter",
+            "Items reclaimed after their time to live.",
+            stats.expired_total,
+        ),
     ] {
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
     }

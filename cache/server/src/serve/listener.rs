@@ -42,7 +42,9 @@ pub async fn bind_tcp(address: SocketAddr, setting: &str) -> Result<TcpListener>
         Err(error) if address.ip().is_unspecified() && address.is_ipv6() && no_ipv6(&error) => {
             let fallback = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
             tracing::info!("no IPv6 here: listening on {fallback} instead of {address}");
-            TcpListener::bind(fallback).await.with_context(|| format!("cannot listen on {fallback} ({setting})"))
+            TcpListener::bind(fallback)
+                .await
+                .with_context(|| format!("cannot listen on {fallback} ({setting})"))
         }
         bound => bound.with_context(|| format!("cannot listen on {address} ({setting})")),
     }
@@ -50,12 +52,19 @@ pub async fn bind_tcp(address: SocketAddr, setting: &str) -> Result<TcpListener>
 
 fn no_ipv6(error: &io::Error) -> bool {
     let code = error.raw_os_error();
-    code == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()) || code == Some(rustix::io::Errno::ADDRNOTAVAIL.raw_os_error())
+    code == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+        || code == Some(rustix::io::Errno::ADDRNOTAVAIL.raw_os_error())
 }
 
 impl Service {
     /// Accepts until dropped.
-    pub async fn accept(self, workers: Workers, front: Arc<Front>, drain: DrainSignal, max_connections: usize) {
+    pub async fn accept(
+        self,
+        workers: Workers,
+        front: Arc<Front>,
+        drain: DrainSignal,
+        max_connections: usize,
+    ) {
         let places = Arc::new(Semaphore::new(max_connections));
         loop {
             let stream = match self.listener.accept().await {
@@ -103,7 +112,12 @@ async fn connection(
     }
 }
 
-async fn secured(stream: TcpStream, tls: &TlsAcceptor, front: Arc<Front>, drain: DrainSignal) -> io::Result<()> {
+async fn secured(
+    stream: TcpStream,
+    tls: &TlsAcceptor,
+    front: Arc<Front>,
+    drain: DrainSignal,
+) -> io::Result<()> {
     let stream = timeout(HELLO, tls.accept(stream))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake within 10 s"))??;

@@ -5,7 +5,6 @@ mod http1;
 mod listener;
 mod workers;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,8 +17,6 @@ use kura_tokens::SigningSecret;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{Config, Mode};
-use crate::control_socket;
-use crate::identity::Identity;
 
 /// How long calls in flight may take once the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -61,10 +58,6 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
         let admin = listener::bind_tcp(address, "--admin-listen").await?;
         tasks.push(tokio::spawn(admin::serve(admin, front.clone(), commands.clone(), readiness.clone())));
     }
-    if let Some(dir) = &config.data_dir {
-        let socket = control_socket::bind(dir)?;
-        tasks.push(tokio::spawn(control_socket::serve(socket, state.admin.clone())));
-    }
     maintain(commands)?;
     let accepting = tokio::spawn(service.accept(workers, front, drain_signal, config.max_connections));
     readiness.set(true);
@@ -87,9 +80,6 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     for task in tasks {
         task.abort();
     }
-    if let Some(dir) = &config.data_dir {
-        control_socket::remove(dir);
-    }
     Ok(in_order)
 }
 
@@ -105,7 +95,6 @@ async fn stop(drain: &Drain) {
 /// What the server keeps, opened.
 struct State {
     commands: Arc<Commands>,
-    admin: Arc<crate::admin::Admin>,
     tls: Option<Arc<rustls::ServerConfig>>,
 }
 
@@ -116,20 +105,7 @@ impl State {
             (Mode::Local { .. }, None) => {
                 (Registry::in_memory()?, SigningSecret::from_bytes(crate::random::bytes()), None)
             }
-            (Mode::Local { .. }, Some(dir)) => {
-                let secret = Identity::signing_secret(dir)?;
-                (open_registry(dir)?, secret, None)
-            }
-            (Mode::Secured { certificate, .. }, dir) => {
-                let dir = dir.as_deref().context("--data-dir is needed")?;
-                let registry = {
-                    crate::identity::make_data_dir(dir)?;
-                    open_registry(dir)?
-                };
-                let identity = Identity::open_or_create(dir, &config.cell, certificate.as_ref(), clock.now())?;
-                let tls = identity.server_config()?;
-                (registry, identity.secret, Some(tls))
-            }
+            _ => anyhow::bail!("only --local without --data-dir until identity lands"),
         };
         let registry = Arc::new(registry);
         let data = Arc::new(Data::new(config.memory_bytes, u64::from_le_bytes(crate::random::bytes())));
@@ -137,7 +113,6 @@ impl State {
             Mode::Local { .. } => Authentication::Optional,
             Mode::Secured { .. } => Authentication::Required,
         };
-        let admin_secret = secret.clone();
         let commands = Arc::new(Commands::new(Parts {
             registry: registry.clone(),
             data,
@@ -146,13 +121,8 @@ impl State {
             limits: config.limits.clone(),
             clock: clock.clone(),
         }));
-        let admin = Arc::new(crate::admin::Admin::new(registry, admin_secret, config.cell.clone(), clock, Some(commands.clone())));
-        Ok(Self { commands, admin, tls })
+        Ok(Self { commands, tls })
     }
-}
-
-fn open_registry(dir: &Path) -> Result<Registry> {
-    Ok(Registry::open(&dir.join("registry.redb"))?)
 }
 
 /// Reclaims dead memory in a thread of its own, a slice at a time.
@@ -165,7 +135,10 @@ fn maintain(commands: Arc<Commands>) -> Result<()> {
             std::thread::sleep(Duration::from_millis(100));
         }
     };
-    std::thread::Builder::new().name("kura-maintain".to_owned()).spawn(work).context("cannot start a thread")?;
+    std::thread::Builder::new()
+        .name("kura-maintain".to_owned())
+        .spawn(work)
+        .context("cannot start a thread")?;
     Ok(())
 }
 
@@ -194,7 +167,8 @@ fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+        && let Err(error) =
+            setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
     {
         tracing::warn!("cannot raise the limit of open files: {error}");
     }

@@ -19,7 +19,8 @@ impl Workers {
     pub fn start(count: usize) -> Result<Self> {
         let mut loops = Vec::with_capacity(count);
         for number in 0..count {
-            let runtime = Builder::new_current_thread().enable_all().build().context("cannot start an event loop")?;
+            let runtime =
+                Builder::new_current_thread().enable_all().build().context("cannot start an event loop")?;
             loops.push(runtime.handle().clone());
             std::thread::Builder::new()
                 .name(format!("kura-worker-{number}"))
