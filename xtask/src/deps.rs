@@ -80,8 +80,8 @@ const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["kura", "kura-cli", "kura-check", "kura-load"],
-        &["momento", "ring", "native-tls", "openssl"],
-        "clients are built on wire, not on an SDK, and there is one cryptography provider",
+        &["momento", "native-tls", "openssl"],
+        "clients are built on wire, not on an SDK, and TLS is rustls everywhere",
     ),
 ];
 
