@@ -17,7 +17,11 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("kura-engine", &["kura-base"], "pure data structures"),
     ("kura-tokens", &["kura-base"], "pure minting and checking"),
     ("kura-store", &["kura-base", "kura-engine", "kura-tokens"], "keeps items, caches and keys; no protocol"),
-    ("kura-commands", &["kura-base", "kura-store", "kura-tokens"], "the only one to see the store"),
+    (
+        "kura-commands",
+        &["kura-base", "kura-engine", "kura-store", "kura-tokens"],
+        "the only one to see the store, whose commands and answers are the engine's",
+    ),
     ("kura-front-grpc", &["kura-base", "kura-wire", "kura-commands"], "a front end sees commands only"),
     (
         "kura",
@@ -62,7 +66,6 @@ const ALLOWED_IN_TESTS: &[(&str, &[&str], &str)] = &[
         &["kura-store", "kura-engine", "kura-tokens"],
         "a front end is tested on a real store",
     ),
-    ("kura-commands", &["kura-engine"], "commands are tested on a real engine"),
     ("kura-check", &["kura-commands", "kura-front-grpc"], "the check is tested against a server"),
 ];
 
