@@ -1,3 +1,79 @@
-//! xtask
+//! Everything a developer runs: `cargo xtask test` is what must pass each time, `cargo xtask demo` shows the whole
+//! thing working, `soak` and `bench` are the long forms, `deps` checks the picture in ARCHITECTURE.md.
+//!
+//! One file per idea. [`process`] starts programs and never leaves one behind; [`namespace`] gives a run its own
+//! network and its own `/etc/hosts`, so that port 443 and the real names are free to use; [`server`] is a running
+//! `kura`; [`setup`] fetches what the runs need into `target/`. The subcommands are built from those.
 
-fn main() {}
+mod bench;
+mod closing;
+mod conformance;
+mod demo;
+mod deps;
+mod dialogue;
+mod namespace;
+mod process;
+mod project;
+mod report;
+mod server;
+mod setup;
+mod soak;
+mod stage;
+mod test;
+mod verbose;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::project::Project;
+
+/// Developer tasks of Kura.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Act out the article on this machine: server, key, command line, SDKs and the performance check.
+    ///
+    /// Writes target/demo/report.json. Exits 0 if every step held, 1 if one failed, 3 if one could not run.
+    Demo,
+    /// Run everything that must pass before a change goes in.
+    Test(test::Arguments),
+    /// Check the crates' dependencies against the picture in ARCHITECTURE.md.
+    Deps,
+    /// Measure against the yardsticks.
+    Bench(bench::Arguments),
+    /// Run the long forms: many kills, long fuzzing.
+    Soak(soak::Arguments),
+    /// What runs inside the private namespaces; started by `demo` and `test`, not by people.
+    #[command(hide = true)]
+    Inside(namespace::Inside),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<ExitCode> {
+    let project = Project::find()?;
+    match arguments.task {
+        Task::Demo => demo::run(&project),
+        Task::Test(arguments) => test::run(&project, &arguments),
+        Task::Deps => deps::run(&project).map(|()| ExitCode::SUCCESS),
+        Task::Bench(arguments) => bench::run(&project, &arguments).map(|()| ExitCode::SUCCESS),
+        Task::Soak(arguments) => soak::run(&project, &arguments),
+        Task::Inside(inside) => inside.run(&project),
+    }
+}

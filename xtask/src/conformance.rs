@@ -1,0 +1,153 @@
+//! Official clients against a running server: every client in every mode, each in namespaces of its own.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
+
+use crate::{
+    closing::closing_lines,
+    namespace::{self, Job},
+    process::Run,
+    project::{Profile, Project},
+    server::{Server, authority, key_in},
+    setup,
+    stage::Outcome,
+};
+
+/// The cell the suites talk to.
+const CELL: &str = "cell-ap-northeast-1-1.kura.internal";
+
+/// The longest suite waits for many time-to-lives to pass.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// An SDK made elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Client {
+    /// The `momento` crate with the tests it publishes.
+    Rust,
+    /// The Python package `momento`.
+    Python,
+    /// The Node package `@gomomento/sdk`.
+    Node,
+}
+
+/// How a client reaches the server and what it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Plaintext on port 8080, no key: what the SDKs call Momento Local.
+    Local,
+    /// TLS on port 443 with a key that carries its endpoint.
+    V1,
+    /// TLS on port 443 with a key and an endpoint.
+    V2,
+}
+
+impl Client {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Rust, Self::Python, Self::Node];
+
+    /// What the command line calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Python => "python",
+            Self::Node => "node",
+        }
+    }
+}
+
+impl Mode {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Local, Self::V1, Self::V2];
+
+    /// What the command line and `KURA_MODE` call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+        }
+    }
+}
+
+/// Runs one client's suite in one mode.
+pub(crate) fn stage(project: &Project, client: Client, mode: Mode) -> Result<Outcome> {
+    // What needs the network comes first: inside there is none.
+    match client {
+        Client::Rust => {
+            rust(project).arg("--no-run").shown()?;
+        }
+        Client::Python => {
+            setup::python(project)?;
+        }
+        Client::Node => {
+            setup::node(project)?;
+        }
+    }
+    let transcript = namespace::enter(project, CELL, &Job::Conformance { client, mode })?;
+    let closing = closing_lines(&transcript.all);
+    ensure!(!closing.is_empty(), "the {} suite ended without a closing line", client.name());
+    Ok(Outcome::Passed(closing))
+}
+
+/// The part inside the namespaces: a server, a key, the suite, and an orderly end.
+pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<ExitCode> {
+    let scratch = project.scratch_dir("conformance")?;
+    let data = scratch.path().join("data");
+    let log = project.target(format!("conformance/kura-{}-{}.log", client.name(), mode.name()));
+    let kura = project.program(Profile::Dev, "kura");
+
+    let mut serve = Run::new(&kura).arg("serve");
+    serve = match mode {
+        Mode::Local => serve.arg("--local"),
+        Mode::V1 | Mode::V2 => {
+            let serve = serve.arg("--data-dir").arg(&data).args(["--cell", CELL]);
+            serve.args(["--tls-listen", "127.0.0.1:443"])
+        }
+    };
+    let server = Server::start(&serve, &log)?;
+    println!("{}", server.ready);
+
+    let mut suite = match client {
+        Client::Rust => rust(project),
+        Client::Python => Run::new(setup::python(project)?)
+            .args(["-m", "pytest", "-p", "no:cacheprovider"])
+            .arg(project.source("conformance/python")),
+        Client::Node => {
+            let dir = setup::node(project)?;
+            Run::new("node").args(["--test", "--test-reporter", "spec"]).dir(dir)
+        }
+    };
+    suite = suite.env("KURA_MODE", mode.name()).env("CI", "true").limit(LIMIT);
+    suite = match mode {
+        Mode::Local => suite.env("KURA_HOST", "127.0.0.1").env("KURA_PORT", "8080"),
+        Mode::V1 | Mode::V2 => {
+            let printed = Run::new(&kura)
+                .args(["key", "create", "--data-dir"])
+                .arg(&data)
+                .args(["--name", "conformance", "--format", mode.name(), "--endpoint", CELL])
+                .output()?;
+            let authority = authority(&data);
+            suite
+                .env("KURA_API_KEY", key_in(&printed)?)
+                .env("KURA_ENDPOINT", CELL)
+                .env("KURA_CA", &authority)
+                .env("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", &authority)
+                .env("NODE_EXTRA_CA_CERTS", &authority)
+                .env("SSL_CERT_FILE", &authority)
+        }
+    };
+    suite.shown()?;
+    let ended = server.stop()?;
+    ensure!(ended.success(), "the server ended with {ended} after SIGTERM, see {}", log.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rust(project: &Project) -> Run {
+    Run::new("cargo")
+        .args(["test", "--locked", "--manifest-path"])
+        .arg(project.source("conformance/rust/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(project.target("conformance/rust"))
+}

@@ -1,0 +1,196 @@
+//! What the runs need beyond Rust, fetched once into `target/` or from the distribution.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    process::{Run, on_path},
+    project::Project,
+};
+
+/// The cargo-deny that `deny.toml` is written for.
+const CARGO_DENY: &str = "0.20.2";
+
+/// Long enough for a slow network.
+const FETCH_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// A thing that must be there, and the Debian package that brings it.
+struct Need {
+    what: &'static str,
+    package: &'static str,
+    there: fn() -> bool,
+}
+
+const NEEDS: [Need; 7] = [
+    Need { what: "cc", package: "gcc", there: || on_path("cc") },
+    Need {
+        what: "unshare and setpriv",
+        package: "util-linux",
+        there: || on_path("unshare") && on_path("setpriv"),
+    },
+    Need { what: "mount", package: "mount", there: || on_path("mount") },
+    Need { what: "ip", package: "iproute2", there: || on_path("ip") },
+    Need { what: "python3 with venv", package: "python3-venv", there: python_has_venv },
+    Need { what: "node", package: "nodejs", there: || on_path("node") },
+    Need { what: "npm", package: "npm", there: || on_path("npm") },
+];
+
+/// Everything `cargo xtask test` needs.
+pub(crate) fn everything(project: &Project) -> Result<()> {
+    programs()?;
+    components()?;
+    python(project)?;
+    node(project)?;
+    cargo_deny(project)?;
+    Ok(())
+}
+
+/// Programs of the distribution: installed if this is root, else named.
+pub(crate) fn programs() -> Result<()> {
+    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !(need.there)()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    let whats: Vec<&str> = missing.iter().map(|need| need.what).collect();
+    let command = format!("apt-get install --no-install-recommends {}", packages.join(" "));
+    if !on_path("apt-get") {
+        bail!("missing: {} (on Debian: `{command}`)", whats.join(", "));
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!("missing: {}; as root: {command}", whats.join(", "));
+    }
+    println!("installing {}", packages.join(" "));
+    let apt = || Run::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").limit(FETCH_LIMIT);
+    apt().args(["update", "--quiet"]).shown()?;
+    apt().args(["install", "--quiet", "--yes", "--no-install-recommends"]).args(&packages).shown()?;
+    match missing.iter().find(|need| !(need.there)()) {
+        Some(need) => bail!("{} is still missing after installing {}", need.what, need.package),
+        None => Ok(()),
+    }
+}
+
+/// The parts of the Rust toolchain that are not always there.
+fn components() -> Result<()> {
+    for (component, args) in [("rustfmt", ["fmt", "--version"]), ("clippy", ["clippy", "--version"])] {
+        if Run::new("cargo").args(args).output().is_err() {
+            bail!("cargo {} is missing: rustup component add {component}", args[0]);
+        }
+    }
+    Ok(())
+}
+
+/// A virtual environment with the pinned Python SDK; its interpreter.
+pub(crate) fn python(project: &Project) -> Result<PathBuf> {
+    let venv = project.target("conformance/venv");
+    let python = venv.join("bin/python");
+    let requirements = project.source("conformance/python/requirements.txt");
+    let stamp = Stamp::new(venv.join("installed-from"), &[&requirements])?;
+    if stamp.is_current() && python.exists() {
+        return Ok(python);
+    }
+    Run::new("python3").args(["-m", "venv", "--clear"]).arg(&venv).limit(FETCH_LIMIT).shown()?;
+    Run::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(&requirements)
+        .limit(FETCH_LIMIT)
+        .shown()?;
+    stamp.write()?;
+    Ok(python)
+}
+
+/// A directory with the Node suite and the pinned SDK beside it: Node looks for packages next to the file that asks.
+pub(crate) fn node(project: &Project) -> Result<PathBuf> {
+    let source = project.source("conformance/node");
+    let dir = project.target("conformance/node");
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let stamp = Stamp::new(
+        dir.join("node_modules/.installed-from"),
+        &[&source.join("package.json"), &source.join("package-lock.json")],
+    )?;
+    copy_files(&source, &dir)?;
+    if !stamp.is_current() {
+        Run::new("npm").args(["ci", "--no-audit", "--no-fund"]).dir(&dir).limit(FETCH_LIMIT).shown()?;
+        stamp.write()?;
+    }
+    Ok(dir)
+}
+
+/// cargo-deny from the path, or built once into `target/tools`.
+pub(crate) fn cargo_deny(project: &Project) -> Result<PathBuf> {
+    if on_path("cargo-deny") {
+        return Ok("cargo-deny".into());
+    }
+    let tools = project.target("tools");
+    let program = tools.join("bin/cargo-deny");
+    if program.exists() {
+        return Ok(program);
+    }
+    let build = tools.join("build");
+    Run::new("cargo")
+        .args(["install", "cargo-deny", "--locked", "--version", CARGO_DENY, "--root"])
+        .arg(&tools)
+        .arg("--target-dir")
+        .arg(&build)
+        // It runs for a second: building fast matters more than running fast.
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+        .limit(FETCH_LIMIT)
+        .shown()?;
+    let _ = fs::remove_dir_all(build);
+    Ok(program)
+}
+
+fn python_has_venv() -> bool {
+    Run::new("python3").args(["-c", "import venv, ensurepip"]).output().is_ok()
+}
+
+/// Copies the files and folders of `from` into `to`, but no installed packages.
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_name() == "node_modules" {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::create_dir_all(&target)?;
+            copy_files(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target).with_context(|| format!("cannot write {}", target.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Remembers what an installation was made from, so that it is made again only when that changes.
+struct Stamp {
+    file: PathBuf,
+    content: String,
+}
+
+impl Stamp {
+    fn new(file: PathBuf, sources: &[&Path]) -> Result<Self> {
+        let mut content = String::new();
+        for source in sources {
+            content +=
+                &fs::read_to_string(source).with_context(|| format!("cannot read {}", source.display()))?;
+        }
+        Ok(Self { file, content })
+    }
+
+    fn is_current(&self) -> bool {
+        fs::read_to_string(&self.file).is_ok_and(|content| content == self.content)
+    }
+
+    fn write(&self) -> Result<()> {
+        fs::write(&self.file, &self.content).with_context(|| format!("cannot write {}", self.file.display()))
+    }
+}

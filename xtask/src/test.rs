@@ -1,0 +1,139 @@
+//! `cargo xtask test`: what must pass each time, stage by stage.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    bench,
+    closing::closing_lines,
+    conformance::{self, Client, Mode},
+    deps,
+    process::Run,
+    project::Project,
+    setup,
+    stage::{Outcome, Stage, run_all},
+};
+
+/// Options of `cargo xtask test`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run only this stage, or this family of stages (`conformance`, `conformance-node`); may be repeated.
+    #[arg(long, value_name = "STAGE")]
+    only: Vec<String>,
+    /// Go on after a failure.
+    #[arg(long)]
+    keep_going: bool,
+    /// Print the names of the stages and stop.
+    #[arg(long)]
+    list: bool,
+}
+
+/// Runs the stages; the exit code says whether all of them held.
+pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<ExitCode> {
+    let mut stages = stages(project);
+    if arguments.list {
+        stages.iter().for_each(|stage| println!("{}", stage.name));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for wanted in &arguments.only {
+        if !stages.iter().any(|stage| stage.is(wanted)) {
+            let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
+            bail!("no stage {wanted}; there are {}", names.join(", "));
+        }
+    }
+    if !arguments.only.is_empty() {
+        stages.retain(|stage| arguments.only.iter().any(|wanted| stage.is(wanted)));
+    }
+    Ok(run_all(stages, arguments.keep_going))
+}
+
+/// All of them: cheap ones first, so that a slip is told early.
+fn stages(project: &Project) -> Vec<Stage<'_>> {
+    let mut stages = vec![
+        Stage::new("setup", || setup::everything(project).map(|()| Outcome::passed())),
+        Stage::new("fmt", fmt),
+        Stage::new("deps", || deps::run(project).map(|()| Outcome::passed())),
+        Stage::new("deny", || deny(project)),
+        Stage::new("clippy", clippy),
+        Stage::new("doc", doc),
+        Stage::new("build", build),
+        Stage::new("unit", unit),
+        Stage::new("fuzz", || fuzz(project)),
+    ];
+    for client in Client::ALL {
+        for mode in Mode::ALL {
+            stages.push(Stage::new(format!("conformance-{}-{}", client.name(), mode.name()), move || {
+                build_programs()?;
+                conformance::stage(project, client, mode)
+            }));
+        }
+    }
+    stages.push(Stage::new("bench", || bench::smoke(project)));
+    stages
+}
+
+/// Cargo without a terminal or a person.
+fn cargo() -> Run {
+    Run::new("cargo").env("CI", "true")
+}
+
+fn fmt() -> Result<Outcome> {
+    cargo().args(["fmt", "--all", "--check"]).shown()?;
+    Ok(Outcome::passed())
+}
+
+fn clippy() -> Result<Outcome> {
+    cargo()
+        .args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])
+        .shown()?;
+    Ok(Outcome::passed())
+}
+
+fn doc() -> Result<Outcome> {
+    cargo()
+        .args(["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .shown()?;
+    Ok(Outcome::passed())
+}
+
+fn deny(project: &Project) -> Result<Outcome> {
+    let program = setup::cargo_deny(project)?;
+    let deny = || Run::new(&program).limit(Duration::from_secs(300));
+    let transcript = deny().args(["--offline", "check", "bans", "licenses", "sources"]).shown()?;
+    let mut remarks: Vec<String> = transcript.all.last().cloned().into_iter().collect();
+    // Advisories live in a repository of their own, which is not always within reach.
+    if deny().args(["fetch", "db"]).limit(Duration::from_secs(60)).output().is_ok() {
+        deny().args(["--offline", "check", "advisories"]).shown()?;
+        remarks.push("advisories ok".to_owned());
+    } else {
+        remarks.push("advisories not checked: the database could not be fetched".to_owned());
+    }
+    Ok(Outcome::Passed(remarks))
+}
+
+fn build() -> Result<Outcome> {
+    build_programs()?;
+    Ok(Outcome::passed())
+}
+
+/// The programs that other stages start.
+fn build_programs() -> Result<()> {
+    cargo().args(["build", "--workspace", "--locked"]).shown().map(drop)
+}
+
+/// Unit, integration and documentation tests.
+fn unit() -> Result<Outcome> {
+    let transcript = cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"]).shown()?;
+    Ok(Outcome::Passed(closing_lines(&transcript.all)))
+}
+
+fn fuzz(project: &Project) -> Result<Outcome> {
+    if !project.source("fuzz/Cargo.toml").exists() {
+        return Ok(Outcome::Nothing("there are no fuzz targets".to_owned()));
+    }
+    let transcript =
+        cargo().args(["run", "--locked", "--package", "kura-fuzz", "--", "--seconds", "2"]).shown()?;
+    Ok(Outcome::Passed(transcript.out.last().cloned().into_iter().collect()))
+}
