@@ -83,7 +83,7 @@ impl Timer {
     fn new() -> anyhow::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        Ok(Self(AsyncFd::new(timer)?))
+        Ok(Self(AsyncFd::register(timer)?))
     }
 
     /// Returns at `due`, at once if that has passed; then only every so often lets other tasks run.
