@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Longest cache name in bytes. Momento documents no maximum; ours keeps names usable as
 /// metric labels and registry keys.
-pub const MAX_NAME_BYTES: usize = 255;
+const MAX_NAME_BYTES: usize = 255;
 
 /// A valid cache name: 1 to 255 bytes, not blank, no control characters.
 ///

@@ -1,1 +1,109 @@
-//! kura-commands
+//! Every command passes here: authenticate, authorize, check limits, execute.
+//!
+//! Front ends decode their protocol, call [`Commands`], and map [`Error`] to their own status in
+//! one exhaustive match. They see neither the store nor a token's inside.
+//!
+//! The order of checks is Momento's: who are you (UNAUTHENTICATED), may you (PERMISSION_DENIED),
+//! is there such a cache (NOT_FOUND), is the request sound (INVALID_ARGUMENT and limits). A bad
+//! token on a cache that does not exist therefore answers UNAUTHENTICATED.
+
+mod caches;
+mod error;
+mod items;
+mod session;
+mod signing_keys;
+
+use std::sync::Arc;
+
+use kura_base::{Clock, Limits, Millis};
+use kura_store::{Data, Registry};
+use kura_tokens::SigningSecret;
+use parking_lot::Mutex;
+
+pub use error::Error;
+pub use items::{Cache, Items};
+pub use kura_store::{
+    Command, Condition, Hash, HashCondition, ItemType, Reply, Stats, TtlChange, Value, ValueRef,
+};
+pub use session::{Authentication, Session};
+pub use signing_keys::CreatedSigningKey;
+
+/// What the commands need to run.
+pub struct Parts {
+    /// Caches, keys and revocations.
+    pub registry: Arc<Registry>,
+    /// The items.
+    pub data: Arc<Data>,
+    /// What signs this server's tokens.
+    pub secret: SigningSecret,
+    /// Who may come in without a token.
+    pub authentication: Authentication,
+    /// What is refused.
+    pub limits: Limits,
+    /// The current time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The one way from a front end to the store.
+pub struct Commands {
+    registry: Arc<Registry>,
+    data: Arc<Data>,
+    sessions: session::Sessions,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    /// Held while caches come and go, so that the registry and the items agree.
+    cache_changes: Mutex<()>,
+}
+
+impl Commands {
+    /// Puts the parts together; the caches in the registry are there at once, empty.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        for cache in parts.registry.caches() {
+            parts.data.add_cache(cache);
+        }
+        Self {
+            sessions: session::Sessions::new(parts.registry.clone(), parts.secret, parts.authentication),
+            registry: parts.registry,
+            data: parts.data,
+            limits: parts.limits,
+            clock: parts.clock,
+            cache_changes: Mutex::new(()),
+        }
+    }
+
+    /// The current time.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// What is refused.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The session of a caller who may only ask whether the server is there.
+    #[must_use]
+    pub fn ping_session(&self) -> Arc<Session> {
+        self.sessions.nobody()
+    }
+
+    /// Checks a token as it stands in the request.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] says why.
+    pub fn authenticate(&self, token: &[u8]) -> Result<Arc<Session>, Error> {
+        self.sessions.authenticate(token, self.now())
+    }
+
+    /// Whether a session found earlier still stands: not expired, not revoked. Costs two
+    /// comparisons unless a revocation happened since.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] says why not.
+    pub fn check(&self, session: &Session) -> Result<(), Error> {
+        self.sessions.check(session, self.now())
+    }
+}

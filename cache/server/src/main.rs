@@ -1,3 +1,61 @@
-//! kura
+//! `kura`: a self-hosted cache that speaks Momento's protocols.
+//!
+//! This binary is the rim: it reads the command line, the environment and the configuration file,
+//! opens sockets and files, draws time and randomness, and hands all of that to the crates below.
 
-fn main() {}
+mod config;
+mod logging;
+mod random;
+mod serve;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A self-hosted cache that speaks Momento's protocols
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    /// What to log to stderr: error, warn, info, debug or trace, also by module
+    /// (kura=debug,h2=info)
+    #[arg(long, global = true, env = "KURA_LOG", default_value = "info", value_name = "LEVELS")]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve caches
+    Serve(Box<config::Settings>),
+}
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let arguments = Arguments::parse();
+    if let Err(error) = logging::start(&arguments.log) {
+        eprintln!("kura: {error}");
+        return ExitCode::from(2);
+    }
+    match run(arguments.command, started) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("kura: {error:#}");
+            if error.is::<config::Mistakes>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(command: Command, started: Instant) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(settings) => {
+            let config = settings.resolve()?;
+            let in_order = serve::run(&config, started)?;
+            Ok(if in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+    }
+}

@@ -1,1 +1,14 @@
-//! kura-store
+//! Where caches and their items are kept. It never sees a protocol.
+//!
+//! [`Data`] holds the items, in memory; [`Registry`] holds what must not be lost (caches, keys,
+//! revocations), on disk. [`Command`] and [`Reply`] are the language between `commands` and
+//! [`Data`].
+
+mod command;
+mod data;
+mod registry;
+
+pub use command::{Command, Condition, DataError, Hash, HashCondition, Reply, TtlChange};
+pub use data::Data;
+pub use kura_engine::{ItemType, Keyspace, Stats, Value, ValueRef};
+pub use registry::{KEY_ID_PREFIX, KeyRecord, Registry, RegistryError, SigningKeyRecord};

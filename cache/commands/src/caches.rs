@@ -1,0 +1,88 @@
+//! Creating, deleting, listing and flushing caches. These calls write to disk: keep them off an
+//! event loop.
+
+use kura_base::CacheName;
+use kura_tokens::Need;
+
+use crate::{Commands, Error, Session};
+
+impl Commands {
+    /// Creates a cache; when this returns, it survives a crash.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`], [`Error::InvalidArgument`] for the name,
+    /// [`Error::CacheExists`], [`Error::TooMany`], [`Error::Storage`].
+    pub fn create_cache(&self, session: &Session, name: &str) -> Result<(), Error> {
+        session.authorize(Need::Control, name)?;
+        self.add_cache(&CacheName::parse(name)?)
+    }
+
+    /// Deletes a cache with its items; when this returns, it stays deleted after a crash.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`], [`Error::CacheNotFound`], [`Error::Storage`].
+    pub fn delete_cache(&self, session: &Session, name: &str) -> Result<(), Error> {
+        session.authorize(Need::Control, name)?;
+        match CacheName::parse(name) {
+            Ok(name) => self.remove_cache(&name),
+            Err(_) => Err(Error::CacheNotFound(name.to_owned())),
+        }
+    }
+
+    /// Empties a cache, at once however much is in it.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`], [`Error::CacheNotFound`].
+    pub fn flush_cache(&self, session: &Session, name: &str) -> Result<(), Error> {
+        session.authorize(Need::Control, name)?;
+        let _changing = self.cache_changes.lock();
+        self.data.cache(name)?;
+        self.data.add_cache(CacheName::parse(name)?);
+        Ok(())
+    }
+
+    /// The caches after `after` in order of name, at most `limit`, and whether there are more.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`].
+    pub fn list_caches(
+        &self,
+        session: &Session,
+        after: &str,
+        limit: usize,
+    ) -> Result<(Vec<CacheName>, bool), Error> {
+        session.authorize(Need::Control, "")?;
+        let mut caches = self.registry.caches();
+        caches.retain(|name| name.as_str() > after);
+        let more = caches.len() > limit;
+        caches.truncate(limit);
+        Ok((caches, more))
+    }
+
+    /// As [`Commands::create_cache`], for the server's own administration.
+    ///
+    /// # Errors
+    /// As there, but for the permission.
+    pub fn add_cache(&self, name: &CacheName) -> Result<(), Error> {
+        let _changing = self.cache_changes.lock();
+        if self.data.cache(name.as_str()).is_ok() {
+            return Err(Error::CacheExists(name.to_string()));
+        }
+        self.registry.create_cache(name, self.limits.max_caches)?;
+        self.data.add_cache(name.clone());
+        Ok(())
+    }
+
+    /// As [`Commands::delete_cache`], for the server's own administration.
+    ///
+    /// # Errors
+    /// As there, but for the permission.
+    pub fn remove_cache(&self, name: &CacheName) -> Result<(), Error> {
+        let _changing = self.cache_changes.lock();
+        if !self.registry.delete_cache(name)? {
+            return Err(Error::CacheNotFound(name.to_string()));
+        }
+        self.data.remove_cache(name);
+        Ok(())
+    }
+}

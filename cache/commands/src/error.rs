@@ -1,0 +1,92 @@
+//! Why a command was refused. Each protocol maps these to its own status, once.
+
+use kura_base::{NameError, TtlError};
+use kura_store::{DataError, RegistryError};
+use kura_tokens::TokenError;
+
+/// Why a command was refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No token, or one that does not stand.
+    #[error("{0}")]
+    Unauthenticated(String),
+    /// The token stands but does not reach so far.
+    #[error("Insufficient permissions: {0}")]
+    PermissionDenied(String),
+    /// No cache of that name.
+    #[error("Cache not found: {0}")]
+    CacheNotFound(String),
+    /// A cache of that name is there already.
+    #[error("Cache already exists: {0}")]
+    CacheExists(String),
+    /// The request contradicts the protocol's rules.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// The request is sound but the item's state forbids it.
+    #[error("{0}")]
+    FailedPrecondition(String),
+    /// The item is larger than the server takes.
+    #[error("item size: {bytes} bytes of key and value; at most {limit} are allowed")]
+    ItemTooLarge {
+        /// Key and value together, in bytes.
+        bytes: u64,
+        /// What is allowed, in bytes.
+        limit: u64,
+    },
+    /// As many as the server's configuration allows are there already.
+    #[error("{what}: at most {limit} are allowed; delete some or raise {setting}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many are allowed.
+        limit: usize,
+        /// The configuration key that holds the limit.
+        setting: &'static str,
+    },
+    /// The server could not keep what it must not lose.
+    #[error("{0}")]
+    Storage(String),
+}
+
+impl From<DataError> for Error {
+    fn from(error: DataError) -> Self {
+        match error {
+            DataError::CacheNotFound(name) => Self::CacheNotFound(name),
+            DataError::NotAnInteger | DataError::Overflow { .. } => {
+                Self::FailedPrecondition(error.to_string())
+            }
+            DataError::TooLarge(too_large) => {
+                Self::ItemTooLarge { bytes: too_large.bytes, limit: too_large.limit }
+            }
+        }
+    }
+}
+
+impl From<RegistryError> for Error {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::TooManyCaches { limit } => {
+                Self::TooMany { what: "caches", limit, setting: "max-caches" }
+            }
+            other => Self::Storage(other.to_string()),
+        }
+    }
+}
+
+impl From<NameError> for Error {
+    fn from(error: NameError) -> Self {
+        Self::InvalidArgument(error.to_string())
+    }
+}
+
+impl From<TtlError> for Error {
+    fn from(error: TtlError) -> Self {
+        Self::InvalidArgument(error.to_string())
+    }
+}
+
+impl From<TokenError> for Error {
+    fn from(error: TokenError) -> Self {
+        Self::Unauthenticated(format!("the API key is refused: {error}"))
+    }
+}

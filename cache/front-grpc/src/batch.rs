@@ -1,0 +1,112 @@
+//! Calls on many keys: KeysExist, and the two that answer with a stream, GetBatch and SetBatch.
+//!
+//! Keys are read from the message one after another and never collected. After every slice of
+//! keys other calls get their turn, so that a million keys disturb nobody.
+
+use bytes::{Bytes, BytesMut};
+use kura_commands::{Cache, Command, Commands, Reply, ValueRef};
+use kura_wire::{Code, Status};
+
+use crate::Method;
+use crate::error::{malformed, status};
+use crate::fields::{Fields, Payload, put_varint};
+use crate::respond::{AT_ONCE_BYTES, Gone, Messages};
+use crate::scalar::{self, Answer};
+
+/// Keys handled before other tasks get their turn: some 100 µs of work.
+const SLICE: usize = 512;
+
+/// Answers `KeysExist`.
+pub(crate) async fn keys_exist(commands: &Commands, cache: Cache, message: &Bytes) -> Result<Answer, Status> {
+    let mut exists = Vec::new();
+    for field in Fields::of(message) {
+        let (1, Payload::Bytes(key)) = field.map_err(malformed)? else { continue };
+        let reply = commands
+            .execute(cache, key, Command::Exists, commands.now(), |_: ValueRef<'_>| {})
+            .map_err(|error| status(&error))?;
+        exists.push(u8::from(reply == Reply::Found));
+        if exists.len() % SLICE == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    // Packed repeated bool: a varint of one byte each.
+    let mut response = Vec::with_capacity(exists.len() + 6);
+    if !exists.is_empty() {
+        response.push(0x0a);
+        put_varint(&mut response, exists.len() as u64);
+        response.extend_from_slice(&exists);
+    }
+    Ok(Answer::of(&response))
+}
+
+/// How a stream of answers ended early.
+pub(crate) enum Broken {
+    /// With a status to tell.
+    Status(Status),
+    /// With nobody left to tell.
+    Gone,
+}
+
+impl From<Gone> for Broken {
+    fn from(Gone: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<Status> for Broken {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
+}
+
+/// Answers `GetBatch` and `SetBatch`: one message for each item, in the request's order.
+pub(crate) async fn stream(
+    commands: &Commands,
+    cache: Cache,
+    method: Method,
+    message: &Bytes,
+    messages: &mut Messages,
+) -> Result<(), Broken> {
+    let single = if method == Method::GetBatch { Method::Get } else { Method::Set };
+    let mut pending = BytesMut::new();
+    let mut since_yield = 0;
+    for field in Fields::of(message) {
+        let (1, Payload::Bytes(item)) = field.map_err(malformed)? else { continue };
+        let answer = scalar::execute(commands, cache, single, &message.slice_ref(item))?;
+        pending.extend_from_slice(&answer.head);
+        if let Some(tail) = answer.tail {
+            messages.send(pending.split().freeze()).await?;
+            messages.send(tail).await?;
+        }
+        since_yield += 1;
+        if pending.len() >= AT_ONCE_BYTES / 4 {
+            messages.send(pending.split().freeze()).await?;
+        }
+        if since_yield % SLICE == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    messages.send(pending.freeze()).await?;
+    Ok(())
+}
+
+/// Checks every item of a batch before the first is carried out, so that a request that cannot
+/// be decoded changes nothing.
+pub(crate) fn check(commands: &Commands, method: Method, message: &Bytes) -> Result<(), Status> {
+    let single = if method == Method::GetBatch { Method::Get } else { Method::Set };
+    for field in Fields::of(message) {
+        match field.map_err(malformed)? {
+            (1, Payload::Bytes(item)) => {
+                scalar::decode(single, &message.slice_ref(item), commands.limits().max_ttl)?;
+            }
+            (1, _) => {
+                return Err(Status::new(
+                    Code::InvalidArgument,
+                    "the request cannot be decoded: an item is not a message",
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The one message of a unary call's body.
+//!
+//! gRPC frames a message as a flag byte, four bytes of length and the message
+//! (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>).
+
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use h2::RecvStream;
+use kura_wire::{Code, Status};
+
+use crate::error::request_too_large;
+
+/// Bytes before a message.
+pub(crate) const PREFIX_BYTES: usize = 5;
+
+/// A body on its way in.
+pub(crate) struct Body {
+    stream: RecvStream,
+    max_message: usize,
+    /// What has come so far, prefix included. One DATA frame is kept as it came.
+    received: Received,
+}
+
+enum Received {
+    Nothing,
+    One(Bytes),
+    Many(BytesMut),
+}
+
+impl Received {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Nothing => &[],
+            Self::One(bytes) => bytes,
+            Self::Many(bytes) => bytes,
+        }
+    }
+}
+
+/// How far a body has come.
+pub(crate) enum Progress {
+    /// All of it: the message without its prefix.
+    Message(Bytes),
+    /// The length is known and over what has come; reading goes on after room is reserved.
+    Announced(usize),
+}
+
+impl Body {
+    pub(crate) fn new(stream: RecvStream, max_message: usize) -> Self {
+        Self { stream, max_message, received: Received::Nothing }
+    }
+
+    /// Reads on until the body's end, or until the message's length is known if `reserved` says
+    /// that no room is held for it yet.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, reserved: bool) -> Poll<Result<Progress, Status>> {
+        loop {
+            if let Some(length) = self.announced()? {
+                let held = self.received.as_slice().len();
+                if !reserved && length + PREFIX_BYTES > held {
+                    return Poll::Ready(Ok(Progress::Announced(length)));
+                }
+                if self.stream.is_end_stream() {
+                    return Poll::Ready(self.finish(length));
+                }
+            }
+            match ready!(self.stream.poll_data(cx)) {
+                Some(Ok(chunk)) => {
+                    // The window opens again as soon as a chunk is taken; the budget, not the
+                    // window, bounds what is held.
+                    let _ = self.stream.flow_control().release_capacity(chunk.len());
+                    self.push(chunk);
+                }
+                Some(Err(error)) => {
+                    return Poll::Ready(Err(Status::new(
+                        Code::Cancelled,
+                        format!("the request broke off: {error}"),
+                    )));
+                }
+                None => {
+                    let announced = self.announced()?;
+                    return Poll::Ready(match announced {
+                        Some(length) => self.finish(length),
+                        None => Err(Status::new(
+                            Code::InvalidArgument,
+                            "the request ends before its message: a unary call needs one message",
+                        )),
+                    });
+                }
+            }
+        }
+    }
+
+    fn announced(&self) -> Result<Option<usize>, Status> {
+        message_length(self.received.as_slice(), self.max_message)
+    }
+
+    fn push(&mut self, chunk: Bytes) {
+        match &mut self.received {
+            Received::Nothing => self.received = Received::One(chunk),
+            Received::One(first) => {
+                let mut many = BytesMut::with_capacity(first.len() + chunk.len());
+                many.extend_from_slice(first);
+                many.extend_from_slice(&chunk);
+                self.received = Received::Many(many);
+            }
+            Received::Many(many) => {
+                if many.capacity() - many.len() < chunk.len()
+                    && let Ok(Some(length)) = message_length(many, self.max_message)
+                {
+                    many.reserve((length + PREFIX_BYTES).saturating_sub(many.len()).max(chunk.len()));
+                }
+                many.extend_from_slice(&chunk);
+            }
+        }
+    }
+
+    fn finish(&mut self, length: usize) -> Result<Progress, Status> {
+        let mut all = match std::mem::replace(&mut self.received, Received::Nothing) {
+            Received::Nothing => Bytes::new(),
+            Received::One(bytes) => bytes,
+            Received::Many(bytes) => bytes.freeze(),
+        };
+        if all.len() != length + PREFIX_BYTES {
+            return Err(Status::new(
+                Code::InvalidArgument,
+                format!(
+                    "the request's body has {} bytes after a prefix that announces a message of {length}; \
+                     send one whole message",
+                    all.len().saturating_sub(PREFIX_BYTES)
+                ),
+            ));
+        }
+        Ok(Progress::Message(all.split_off(PREFIX_BYTES)))
+    }
+}
+
+/// The length of the message that `received` begins, once its prefix is there.
+fn message_length(received: &[u8], max_message: usize) -> Result<Option<usize>, Status> {
+    let Some((&[compressed, a, b, c, d], _)) = received.split_first_chunk::<PREFIX_BYTES>() else {
+        return Ok(None);
+    };
+    if compressed != 0 {
+        return Err(Status::new(
+            Code::Unimplemented,
+            "the message is compressed; this server takes only uncompressed messages",
+        ));
+    }
+    let length = u32::from_be_bytes([a, b, c, d]) as usize;
+    if length > max_message {
+        return Err(request_too_large(length, max_message));
+    }
+    Ok(Some(length))
+}

@@ -1,0 +1,153 @@
+//! One HTTP/2 connection, from its preface to its GOAWAY.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::Front;
+use crate::call::{Begun, LastToken, begin};
+
+/// How a connection treats its peer.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Streams that a peer may have open at a time. SDKs count on 100.
+    pub max_concurrent_streams: u32,
+    /// Bytes of large messages held by all connections together; further ones wait unread.
+    pub max_inflight_bytes: usize,
+    /// Draws what must not be guessed.
+    pub random: fn() -> [u8; 48],
+}
+
+/// A stranger's windows, in bytes: what it can make this server hold before its credentials are
+/// checked. HTTP/2's own initial value for a stream, four times that for a connection.
+const STRANGER_STREAM_WINDOW: u32 = 64 * 1024 - 1;
+const STRANGER_CONNECTION_WINDOW: u32 = 256 * 1024;
+/// The windows once a call on the connection has been authenticated.
+const KNOWN_STREAM_WINDOW: u32 = 1024 * 1024;
+const KNOWN_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// Largest list of headers in bytes: room for a token of 4 KiB and all that SDKs send.
+const MAX_HEADERS: u32 = 16 * 1024;
+/// Streams reset by the peer that may pile up unseen. A client that cancels all its calls at
+/// once is well-behaved, so this is above any sensible number of streams (h2's default is 20).
+const MAX_RESET_STREAMS: usize = 4096;
+/// How long a peer may take for its HTTP/2 preface.
+const PREFACE: Duration = Duration::from_secs(10);
+
+/// What connections are told when the server stops.
+#[derive(Clone, Debug)]
+pub struct DrainSignal(watch::Receiver<Stage>);
+
+/// Tells all connections that the server stops.
+#[derive(Debug)]
+pub struct Drain(watch::Sender<Stage>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Serving,
+    Draining,
+    Over,
+}
+
+/// The two ends of a drain.
+#[must_use]
+pub fn drain() -> (Drain, DrainSignal) {
+    let (sender, receiver) = watch::channel(Stage::Serving);
+    (Drain(sender), DrainSignal(receiver))
+}
+
+impl Drain {
+    /// Every connection says GOAWAY, takes no new stream and finishes those it has.
+    pub fn start(&self) {
+        self.0.send_replace(Stage::Draining);
+    }
+
+    /// Every connection ends now.
+    pub fn end(&self) {
+        self.0.send_replace(Stage::Over);
+    }
+
+    /// Waits until no connection is left.
+    pub async fn all_gone(&self) {
+        self.0.closed().await;
+    }
+}
+
+impl DrainSignal {
+    async fn reached(mut self, stage: Stage) {
+        // The server drops its end only when it exits; that is as good as the last stage.
+        let _ = self.0.wait_for(|now| *now >= stage).await;
+    }
+}
+
+/// Serves one connection until it ends.
+///
+/// # Errors
+/// What broke the connection: a peer that does not speak HTTP/2, or went away.
+pub async fn serve<S>(io: S, front: Arc<Front>, drain: DrainSignal) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    front.metrics.connection_opened();
+    let served = converse(io, &front, drain).await;
+    front.metrics.connection_closed();
+    served
+}
+
+async fn converse<S>(io: S, front: &Arc<Front>, drain: DrainSignal) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let handshake = h2::server::Builder::new()
+        .initial_window_size(STRANGER_STREAM_WINDOW)
+        .initial_connection_window_size(STRANGER_CONNECTION_WINDOW)
+        .max_concurrent_streams(front.options.max_concurrent_streams)
+        .max_header_list_size(MAX_HEADERS)
+        .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
+        .max_local_error_reset_streams(Some(MAX_RESET_STREAMS))
+        .handshake::<_, Bytes>(io);
+    let mut connection = timeout(PREFACE, handshake)
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no HTTP/2 preface within 10 s"))?
+        .map_err(other)?;
+    let mut last_token = LastToken::default();
+    let mut known = false;
+    let mut draining = false;
+    let started = drain.clone().reached(Stage::Draining);
+    let over = drain.reached(Stage::Over);
+    tokio::pin!(started, over);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            accepted = connection.accept() => accepted,
+            () = &mut started, if !draining => {
+                draining = true;
+                connection.graceful_shutdown();
+                continue;
+            }
+            () = &mut over => return Ok(()),
+        };
+        let Some(accepted) = accepted else { return Ok(()) };
+        let (request, respond) = accepted.map_err(other)?;
+        match begin(front, &mut last_token, request, respond) {
+            Begun::Refused => continue,
+            Begun::Answered => {}
+            Begun::Waiting(call, message) => {
+                tokio::spawn(call.run(message));
+            }
+        }
+        if !known {
+            known = true;
+            connection.set_initial_window_size(KNOWN_STREAM_WINDOW).map_err(other)?;
+            connection.set_target_window_size(KNOWN_CONNECTION_WINDOW);
+        }
+    }
+}
+
+fn other(error: h2::Error) -> io::Error {
+    io::Error::other(error)
+}

@@ -1,0 +1,70 @@
+//! Counts of calls, by method and outcome: at most methods × codes series.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kura_wire::Code;
+
+use crate::Method;
+
+const CODES: usize = 17;
+
+/// Calls ended so far and connections open now.
+#[derive(Debug)]
+pub struct Metrics {
+    ended: [[AtomicU64; CODES]; Method::ALL.len()],
+    connections: AtomicU64,
+    accepted: AtomicU64,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        Self {
+            ended: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
+            connections: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn call_ended(&self, method: Method, code: Code) {
+        self.ended[method as usize][code as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn connection_opened(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn connection_closed(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Appends the metrics in Prometheus' text format.
+    pub fn render(&self, text: &mut String) {
+        text.push_str(
+            "# HELP kura_grpc_calls_total gRPC calls ended, by method and status code.\n\
+             # TYPE kura_grpc_calls_total counter\n",
+        );
+        for (method, counts) in Method::ALL.iter().zip(&self.ended) {
+            for (code, count) in counts.iter().enumerate() {
+                let count = count.load(Ordering::Relaxed);
+                if count > 0 {
+                    let label = method.label();
+                    let _ =
+                        writeln!(text, "kura_grpc_calls_total{{method=\"{label}\",code=\"{code}\"}} {count}");
+                }
+            }
+        }
+        let _ = write!(
+            text,
+            "# HELP kura_grpc_connections HTTP/2 connections open now.\n\
+             # TYPE kura_grpc_connections gauge\n\
+             kura_grpc_connections {}\n\
+             # HELP kura_grpc_connections_accepted_total HTTP/2 connections since the start.\n\
+             # TYPE kura_grpc_connections_accepted_total counter\n\
+             kura_grpc_connections_accepted_total {}\n",
+            self.connections.load(Ordering::Relaxed),
+            self.accepted.load(Ordering::Relaxed),
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! Sending a call's answer: headers, messages within the peer's window, trailers.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::SendStream;
+use h2::server::SendResponse;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
+use kura_wire::{Code, Status, percent_encode};
+
+use crate::scalar::Answer;
+
+/// Messages up to this size are handed to the connection at once; larger ones follow the peer's
+/// window, so that a peer that does not read cannot fill this server's memory.
+pub(crate) const AT_ONCE_BYTES: usize = 64 * 1024;
+
+/// How long a peer may leave its window shut before its stream is given up.
+const STALLED: Duration = Duration::from_secs(30);
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const ERR: HeaderName = HeaderName::from_static("err");
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+fn ok_headers() -> Response<()> {
+    let mut response = Response::new(());
+    response.headers_mut().insert(CONTENT_TYPE, GRPC);
+    response
+}
+
+fn ok_trailers() -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
+    trailers
+}
+
+fn put_status(headers: &mut HeaderMap, status: &Status) {
+    headers.insert(GRPC_STATUS, HeaderValue::from_static(status.code.as_trailer()));
+    if let Ok(message) = HeaderValue::from_str(&percent_encode(&status.message)) {
+        headers.insert(GRPC_MESSAGE, message);
+    }
+    if let Some(err) = status.err {
+        headers.insert(ERR, HeaderValue::from_static(err));
+    }
+}
+
+/// Ends a call with a status and no message.
+pub(crate) fn fail(respond: &mut SendResponse<Bytes>, status: &Status) {
+    let mut response = ok_headers();
+    put_status(response.headers_mut(), status);
+    // An error here means that the peer has gone: there is nobody left to tell.
+    let _ = respond.send_response(response, true);
+}
+
+/// Answers a request that is not gRPC.
+pub(crate) fn not_grpc(respond: &mut SendResponse<Bytes>) {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    if let Ok(mut stream) = respond.send_response(response, false) {
+        let _ = stream.send_data(Bytes::from_static(b"Not Found: this port speaks gRPC\n"), true);
+    }
+}
+
+/// Answers a call with one small message, without waiting.
+pub(crate) fn unary_at_once(respond: &mut SendResponse<Bytes>, answer: Answer) {
+    let Ok(mut stream) = respond.send_response(ok_headers(), false) else { return };
+    let mut sent = stream.send_data(answer.head, false);
+    if let (Ok(()), Some(tail)) = (&sent, answer.tail) {
+        sent = stream.send_data(tail, false);
+    }
+    if sent.is_ok() {
+        let _ = stream.send_trailers(ok_trailers());
+    }
+}
+
+/// A call's stream of answers.
+pub(crate) struct Messages(SendStream<Bytes>);
+
+/// The peer reset the stream, went away or stopped reading.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+impl Messages {
+    /// Sends the headers.
+    pub(crate) fn start(respond: &mut SendResponse<Bytes>) -> Result<Self, Gone> {
+        Ok(Self(respond.send_response(ok_headers(), false).map_err(|_| Gone)?))
+    }
+
+    /// Sends bytes as the peer's window allows.
+    pub(crate) async fn send(&mut self, mut bytes: Bytes) -> Result<(), Gone> {
+        while !bytes.is_empty() {
+            self.0.reserve_capacity(bytes.len().min(AT_ONCE_BYTES));
+            let room = tokio::time::timeout(STALLED, poll_fn(|cx| self.0.poll_capacity(cx))).await;
+            match room {
+                Ok(Some(Ok(room))) => {
+                    let chunk = bytes.split_to(room.min(bytes.len()));
+                    self.0.send_data(chunk, false).map_err(|_| Gone)?;
+                }
+                Ok(_) => return Err(Gone),
+                Err(_) => {
+                    self.0.send_reset(h2::Reason::CANCEL);
+                    return Err(Gone);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the stream well.
+    pub(crate) fn end(mut self) {
+        let _ = self.0.send_trailers(ok_trailers());
+    }
+
+    /// Ends the stream with a status.
+    pub(crate) fn fail(mut self, status: &Status) {
+        let mut trailers = HeaderMap::with_capacity(3);
+        put_status(&mut trailers, status);
+        let _ = self.0.send_trailers(trailers);
+    }
+}
+
+/// Answers a call with one message of any size.
+pub(crate) async fn unary(respond: &mut SendResponse<Bytes>, answer: Answer) -> Code {
+    if answer.len() <= AT_ONCE_BYTES {
+        unary_at_once(respond, answer);
+        return Code::Ok;
+    }
+    let Ok(mut messages) = Messages::start(respond) else { return Code::Cancelled };
+    if messages.send(answer.head).await.is_err() {
+        return Code::Cancelled;
+    }
+    if messages.send(answer.tail.unwrap_or_default()).await.is_err() {
+        return Code::Cancelled;
+    }
+    messages.end();
+    Code::Ok
+}

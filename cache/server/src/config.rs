@@ -1,0 +1,510 @@
+//! `kura serve`'s configuration: flags over environment over file over defaults, checked as a
+//! whole so that every mistake is reported at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use kura_base::Limits;
+
+/// The settings as typed. Each is also a `KURA_…` variable and a key of the configuration file.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Settings {
+    /// A plaintext cache for this machine only, no key needed: what SDKs call Momento Local
+    #[arg(long, env = "KURA_LOCAL", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    local: Option<String>,
+    /// Where --local listens [default: 127.0.0.1:8080]
+    #[arg(long, env = "KURA_LOCAL_LISTEN", value_name = "ADDR")]
+    local_listen: Option<String>,
+    /// Where the secured service listens [default: [::]:8443]
+    #[arg(long, env = "KURA_TLS_LISTEN", value_name = "ADDR")]
+    tls_listen: Option<String>,
+    /// Where /metrics, /healthz and /readyz are served [default: 127.0.0.1:9280; with --local off]
+    #[arg(long, env = "KURA_ADMIN_LISTEN", value_name = "ADDR")]
+    admin_listen: Option<String>,
+    /// The name clients know this service by; cache., control., token. and api.cache. go before it
+    /// [default: cell-1.kura.internal]
+    #[arg(long, env = "KURA_CELL", value_name = "NAME")]
+    cell: Option<String>,
+    /// Where caches, keys and certificates are kept [default: kura in the user's data folder; with --local none]
+    #[arg(long, env = "KURA_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<String>,
+    /// A certificate chain (PEM) to use instead of one from Kura's own CA; needs --tls-key
+    #[arg(long, env = "KURA_TLS_CERT", value_name = "FILE")]
+    tls_cert: Option<String>,
+    /// The private key (PEM) of --tls-cert
+    #[arg(long, env = "KURA_TLS_KEY", value_name = "FILE")]
+    tls_key: Option<String>,
+    /// Memory for items with all that goes with them, such as 512MiB or 4GiB [default: half of RAM]
+    #[arg(long, env = "KURA_MEMORY", value_name = "SIZE")]
+    memory: Option<String>,
+    /// Threads that serve connections [default: one a core]
+    #[arg(long, env = "KURA_WORKERS", value_name = "N")]
+    workers: Option<String>,
+    /// Connections open at a time; further ones are closed at once [default: 20000]
+    #[arg(long, env = "KURA_MAX_CONNECTIONS", value_name = "N")]
+    max_connections: Option<String>,
+    /// Bytes of large messages in flight; further ones wait [default: 256MiB]
+    #[arg(long, env = "KURA_MAX_INFLIGHT_BYTES", value_name = "SIZE")]
+    max_inflight_bytes: Option<String>,
+    /// Calls open at a time on one connection [default: 1024]
+    #[arg(long, env = "KURA_MAX_STREAMS", value_name = "N")]
+    max_streams: Option<String>,
+    /// Largest request message [default: 5MiB]
+    #[arg(long, env = "KURA_MAX_REQUEST_BYTES", value_name = "SIZE")]
+    max_request_bytes: Option<String>,
+    /// Largest item, key and value together [default: 5065728, Momento's 4883 KiB and the key]
+    #[arg(long, env = "KURA_MAX_ITEM_BYTES", value_name = "SIZE")]
+    max_item_bytes: Option<String>,
+    /// Longest time to live; longer ones are taken as this [default: 365d]
+    #[arg(long, env = "KURA_MAX_TTL", value_name = "TIME")]
+    max_ttl: Option<String>,
+    /// Most caches [default: 10000]
+    #[arg(long, env = "KURA_MAX_CACHES", value_name = "N")]
+    max_caches: Option<String>,
+    /// A file of these settings in TOML, named as the flags are
+    #[arg(long, env = "KURA_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The configuration, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whom the service is for.
+    pub mode: Mode,
+    /// Where metrics and health are served, if at all.
+    pub admin_listen: Option<SocketAddr>,
+    /// The cell's host name.
+    pub cell: String,
+    /// Where durable state is kept; none keeps it in memory.
+    pub data_dir: Option<PathBuf>,
+    /// Memory for items, in bytes.
+    pub memory_bytes: u64,
+    /// Threads that serve connections.
+    pub workers: usize,
+    /// Connections open at a time.
+    pub max_connections: usize,
+    /// Bytes of large messages in flight.
+    pub max_inflight_bytes: usize,
+    /// Streams a connection.
+    pub max_streams: u32,
+    /// What is refused.
+    pub limits: Limits,
+}
+
+/// Whom the service is for.
+#[derive(Clone, Debug)]
+pub enum Mode {
+    /// This machine, in plaintext.
+    Local {
+        /// Where it listens.
+        listen: SocketAddr,
+    },
+    /// The network, over TLS.
+    Secured {
+        /// Where it listens.
+        listen: SocketAddr,
+        /// A certificate chain and its key instead of Kura's own.
+        certificate: Option<(PathBuf, PathBuf)>,
+    },
+}
+
+/// Everything that is wrong with a configuration, a line each.
+#[derive(Debug)]
+pub struct Mistakes(Vec<String>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+impl Settings {
+    fn table(&mut self) -> [(&'static str, &mut Option<String>); 17] {
+        [
+            ("local", &mut self.local),
+            ("local-listen", &mut self.local_listen),
+            ("tls-listen", &mut self.tls_listen),
+            ("admin-listen", &mut self.admin_listen),
+            ("cell", &mut self.cell),
+            ("data-dir", &mut self.data_dir),
+            ("tls-cert", &mut self.tls_cert),
+            ("tls-key", &mut self.tls_key),
+            ("memory", &mut self.memory),
+            ("workers", &mut self.workers),
+            ("max-connections", &mut self.max_connections),
+            ("max-inflight-bytes", &mut self.max_inflight_bytes),
+            ("max-streams", &mut self.max_streams),
+            ("max-request-bytes", &mut self.max_request_bytes),
+            ("max-item-bytes", &mut self.max_item_bytes),
+            ("max-ttl", &mut self.max_ttl),
+            ("max-caches", &mut self.max_caches),
+        ]
+    }
+
+    /// Fills in from the file and the defaults, and checks everything.
+    ///
+    /// # Errors
+    /// All mistakes together.
+    pub fn resolve(mut self) -> Result<Config, Mistakes> {
+        let mut check = Check::default();
+        if let Some(path) = self.config.take() {
+            check.merge_file(&mut self, &path);
+        }
+        let local = check.parse(
+            "local",
+            self.local.as_deref(),
+            false,
+            |text| match text {
+                "true" | "1" => Some(true),
+                "false" | "0" => Some(false),
+                _ => None,
+            },
+            "true or false",
+        );
+        let address = |text: &str| text.parse::<SocketAddr>().ok();
+        let local_listen: SocketAddr = check.parse(
+            "local-listen",
+            self.local_listen.as_deref(),
+            ([127, 0, 0, 1], 8080).into(),
+            address,
+            ADDRESS,
+        );
+        let tls_listen = check.parse(
+            "tls-listen",
+            self.tls_listen.as_deref(),
+            ([0_u16; 8], 8443).into(),
+            address,
+            ADDRESS,
+        );
+        let admin_given = self.admin_listen.is_some();
+        let admin = check.parse(
+            "admin-listen",
+            self.admin_listen.as_deref(),
+            ([127, 0, 0, 1], 9280).into(),
+            address,
+            ADDRESS,
+        );
+        let cell = check.parse(
+            "cell",
+            self.cell.as_deref(),
+            "cell-1.kura.internal".to_owned(),
+            host_name,
+            "a host name such as cell-1.kura.internal",
+        );
+        let certificate = check.certificate(self.tls_cert.take(), self.tls_key.take(), local);
+        if local && self.tls_listen.is_some() {
+            check.mistake("tls-listen", "goes with the secured service; leave it out or leave --local out");
+        }
+        if !local && self.local_listen.is_some() {
+            check.mistake("local-listen", "goes with --local; add --local or leave it out");
+        }
+        if local && !local_listen.ip().is_loopback() {
+            check.mistake(
+                "local-listen",
+                "must be a loopback address: plaintext without keys is for this machine only",
+            );
+        }
+        let defaults = Limits::default();
+        let limits = Limits {
+            max_request_bytes: check.size(
+                "max-request-bytes",
+                self.max_request_bytes.as_deref(),
+                defaults.max_request_bytes,
+                1024,
+                64 << 20,
+            ),
+            max_item_bytes: check.size(
+                "max-item-bytes",
+                self.max_item_bytes.as_deref(),
+                defaults.max_item_bytes,
+                1,
+                64 << 20,
+            ),
+            max_ttl: check.parse(
+                "max-ttl",
+                self.max_ttl.as_deref(),
+                defaults.max_ttl,
+                parse_duration,
+                "a time such as 24h or 365d",
+            ),
+            max_caches: check.number(
+                "max-caches",
+                self.max_caches.as_deref(),
+                defaults.max_caches,
+                1,
+                1_000_000,
+            ),
+            ..defaults
+        };
+        let memory = check.size("memory", self.memory.as_deref(), half_of_ram(), 1 << 20, usize::MAX);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = check.number("workers", self.workers.as_deref(), cores, 1, 1024);
+        let max_connections =
+            check.number("max-connections", self.max_connections.as_deref(), 20_000, 1, 10_000_000);
+        let max_inflight_bytes =
+            check.size("max-inflight-bytes", self.max_inflight_bytes.as_deref(), 256 << 20, 1 << 20, 1 << 40);
+        let max_streams = check.number("max-streams", self.max_streams.as_deref(), 1024, 100, 1_000_000);
+        let data_dir = match self.data_dir {
+            Some(dir) => Some(PathBuf::from(dir)),
+            None if local => None,
+            None => default_data_dir().or_else(|| {
+                check.mistake("data-dir", "is needed: neither XDG_DATA_HOME nor HOME is set");
+                None
+            }),
+        };
+        if !check.mistakes.is_empty() {
+            return Err(Mistakes(check.mistakes));
+        }
+        Ok(Config {
+            mode: if local {
+                Mode::Local { listen: local_listen }
+            } else {
+                Mode::Secured { listen: tls_listen, certificate }
+            },
+            admin_listen: (!local || admin_given).then_some(admin),
+            cell,
+            data_dir,
+            memory_bytes: memory as u64,
+            workers,
+            max_connections,
+            max_inflight_bytes,
+            max_streams: u32::try_from(max_streams).unwrap_or(u32::MAX),
+            limits,
+        })
+    }
+}
+
+const ADDRESS: &str = "an address and port such as 127.0.0.1:8443 or [::]:8443";
+
+#[derive(Default)]
+struct Check {
+    mistakes: Vec<String>,
+    /// Which settings came from the file, to name it in a mistake.
+    from_file: BTreeMap<String, String>,
+}
+
+impl Check {
+    fn mistake(&mut self, name: &str, what: impl fmt::Display) {
+        let origin = self.from_file.get(name).map(|file| format!(" (in {file})")).unwrap_or_default();
+        self.mistakes.push(format!("--{name}{origin} {what}"));
+    }
+
+    fn merge_file(&mut self, settings: &mut Settings, path: &std::path::Path) {
+        let shown = path.display().to_string();
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => return self.mistakes.push(format!("--config {shown}: cannot be read: {error}")),
+        };
+        let table: toml::Table = match text.parse() {
+            Ok(table) => table,
+            Err(error) => {
+                return self
+                    .mistakes
+                    .push(format!("--config {shown}: is not TOML: {}", error.to_string().trim_end()));
+            }
+        };
+        for (key, value) in table {
+            let text = match value {
+                toml::Value::String(text) => text,
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Boolean(truth) => truth.to_string(),
+                other => {
+                    self.mistakes.push(format!(
+                        "--config {shown}: {key} is a {}; give a text, a number or true/false",
+                        other.type_str()
+                    ));
+                    continue;
+                }
+            };
+            match settings.table().into_iter().find(|(name, _)| *name == key) {
+                None => self
+                    .mistakes
+                    .push(format!("--config {shown}: {key} is no setting; see kura serve --help")),
+                Some((_, slot)) if slot.is_none() => {
+                    self.from_file.insert(key, shown.clone());
+                    *slot = Some(text);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn parse<T>(
+        &mut self,
+        name: &str,
+        text: Option<&str>,
+        default: T,
+        parse: impl Fn(&str) -> Option<T>,
+        wanted: &str,
+    ) -> T {
+        let Some(text) = text else { return default };
+        parse(text).unwrap_or_else(|| {
+            self.mistake(name, format_args!("is {text:?}; give {wanted}"));
+            default
+        })
+    }
+
+    fn number(&mut self, name: &str, text: Option<&str>, default: usize, min: usize, max: usize) -> usize {
+        let parse = |text: &str| text.parse().ok().filter(|number| (min..=max).contains(number));
+        self.parse(name, text, default, parse, &format!("a number from {min} to {max}"))
+    }
+
+    fn size(&mut self, name: &str, text: Option<&str>, default: usize, min: usize, max: usize) -> usize {
+        let parse = |text: &str| parse_size(text).filter(|size| (min..=max).contains(size));
+        self.parse(
+            name,
+            text,
+            default,
+            parse,
+            &format!("a size of at least {min} bytes such as 512KiB, 8MiB or 4GiB"),
+        )
+    }
+
+    fn certificate(
+        &mut self,
+        cert: Option<String>,
+        key: Option<String>,
+        local: bool,
+    ) -> Option<(PathBuf, PathBuf)> {
+        match (cert, key) {
+            (None, None) => None,
+            _ if local => {
+                self.mistake("tls-cert", "and --tls-key go with the secured service; leave --local out");
+                None
+            }
+            (Some(cert), Some(key)) => Some((cert.into(), key.into())),
+            (Some(_), None) => {
+                self.mistake("tls-key", "is missing: --tls-cert needs its private key");
+                None
+            }
+            (None, Some(_)) => {
+                self.mistake("tls-cert", "is missing: --tls-key needs its certificate");
+                None
+            }
+        }
+    }
+}
+
+/// Where `kura` keeps its state unless told otherwise: systemd's state directory, or `kura` in
+/// the user's data folder.
+pub fn default_data_dir() -> Option<PathBuf> {
+    let dir = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    dir("STATE_DIRECTORY")
+        .or_else(|| dir("XDG_DATA_HOME").map(|home| home.join("kura")))
+        .or_else(|| dir("HOME").map(|home| home.join(".local/share/kura")))
+}
+
+/// A host name of dot-separated labels (RFC 1123), which certificates can hold with `api.cache.`
+/// before it.
+pub fn host_name(text: &str) -> Option<String> {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    (text.len() <= 240 && text.split('.').all(label)).then(|| text.to_ascii_lowercase())
+}
+
+/// A size in bytes: a number, alone or with KiB, MiB or GiB (also K, M, G).
+pub fn parse_size(text: &str) -> Option<usize> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim() {
+        "" | "B" => 0,
+        "K" | "KiB" => 10,
+        "M" | "MiB" => 20,
+        "G" | "GiB" => 30,
+        _ => return None,
+    };
+    number.parse::<usize>().ok()?.checked_mul(1 << shift)
+}
+
+/// A time: a number with s, m, h or d.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs)
+}
+
+fn half_of_ram() -> usize {
+    let pages = rustix::system::sysinfo();
+    let total = (pages.totalram as usize).saturating_mul(pages.mem_unit as usize);
+    (total / 2).max(64 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mistake_is_reported_at_once() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "memory = \"lots\"\ncolour = 1\nworkers = 0\n").unwrap();
+        let settings = Settings {
+            tls_listen: Some("nowhere".to_owned()),
+            tls_cert: Some("a.pem".to_owned()),
+            config: Some(file.path().into()),
+            ..Settings::default()
+        };
+        let mistakes = settings.resolve().unwrap_err().to_string();
+        for part in [
+            "--tls-listen is \"nowhere\"",
+            "--memory (in ",
+            "colour is no setting",
+            "--workers (in ",
+            "--tls-key is missing",
+        ] {
+            assert!(mistakes.contains(part), "{part} not in:\n{mistakes}");
+        }
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "workers = 3\nmemory = \"8MiB\"\n").unwrap();
+        let settings = Settings {
+            workers: Some("2".to_owned()),
+            config: Some(file.path().into()),
+            ..Settings::default()
+        };
+        let config = settings.resolve().unwrap();
+        assert_eq!((config.workers, config.memory_bytes), (2, 8 << 20));
+    }
+
+    #[test]
+    fn plaintext_stays_on_this_machine() {
+        let settings = Settings {
+            local: Some("true".to_owned()),
+            local_listen: Some("0.0.0.0:8080".to_owned()),
+            ..Settings::default()
+        };
+        assert!(settings.resolve().unwrap_err().to_string().contains("loopback"));
+    }
+
+    #[test]
+    fn sizes_times_and_names() {
+        assert_eq!(parse_size("8MiB"), Some(8 << 20));
+        assert_eq!(parse_size("12"), Some(12));
+        assert_eq!(parse_size("99999999999999999999G"), None);
+        assert_eq!(parse_size("MiB"), None);
+        assert_eq!(parse_duration("30d"), Some(Duration::from_secs(30 * 86_400)));
+        assert_eq!(parse_duration("0s"), None);
+        assert_eq!(parse_duration(""), None);
+        assert_eq!(host_name("Cell-1.kura.internal"), Some("cell-1.kura.internal".to_owned()));
+        assert_eq!(host_name("a..b"), None);
+    }
+}

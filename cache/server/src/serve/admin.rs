@@ -1,0 +1,112 @@
+//! `/metrics`, `/healthz` and `/readyz`, for whoever watches over the server.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use kura_commands::Commands;
+use kura_front_grpc::Front;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// Connections at a time: a few watchers, never a way to crowd out the service.
+const MAX_CONNECTIONS: usize = 64;
+
+/// Whether the server takes calls.
+#[derive(Clone, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// Says whether it does.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Relaxed);
+    }
+}
+
+/// Serves until dropped.
+pub async fn serve(listener: TcpListener, front: Arc<Front>, commands: Arc<Commands>, readiness: Readiness) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let (front, commands, readiness) = (front.clone(), commands.clone(), readiness.clone());
+        tokio::spawn(async move {
+            let _place = place;
+            let answer = service_fn(move |request| {
+                let response = respond(&request, &front, &commands, &readiness);
+                async { Ok::<_, Infallible>(response) }
+            });
+            let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(Duration::from_secs(10))
+                .serve_connection(TokioIo::new(stream), answer)
+                .await;
+        });
+    }
+}
+
+fn respond(
+    request: &Request<Incoming>,
+    front: &Front,
+    commands: &Commands,
+    readiness: &Readiness,
+) -> Response<Full<Bytes>> {
+    let (status, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
+        (&Method::GET | &Method::HEAD, "/readyz") if readiness.0.load(Ordering::Relaxed) => {
+            (StatusCode::OK, "ready\n".to_owned())
+        }
+        (&Method::GET | &Method::HEAD, "/readyz") => {
+            (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
+        }
+        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, metrics(front, commands)),
+        (_, "/healthz" | "/readyz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "use GET\n".to_owned()),
+        _ => (StatusCode::NOT_FOUND, "Not Found: try /metrics, /healthz or /readyz\n".to_owned()),
+    };
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    // The version is the text format's: https://prometheus.io/docs/instrumenting/exposition_formats/
+    response.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+    );
+    response
+}
+
+fn metrics(front: &Front, commands: &Commands) -> String {
+    let mut text = String::with_capacity(4096);
+    front.metrics().render(&mut text);
+    let stats = commands.stats();
+    for (name, kind, help, value) in [
+        ("kura_items", "gauge", "Items held, expired ones not yet reclaimed included.", stats.items),
+        ("kura_item_payload_bytes", "gauge", "Bytes of the keys and values held.", stats.payload_bytes),
+        (
+            "kura_memory_bytes",
+            "gauge",
+            "Memory that the items take with all that goes with them.",
+            stats.memory_bytes,
+        ),
+        ("kura_items_evicted_total", "counter", "Items dropped to make room.", stats.evicted_total),
+        (
+            "kura_items_expired_total",
+            "counter",
+            "Items reclaimed after their time to live.",
+            stats.expired_total,
+        ),
+    ] {
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
+    }
+    text
+}

@@ -1,0 +1,156 @@
+//! Accepting connections and finding out what they speak.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use kura_front_grpc::{DrainSignal, Front, serve};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::http1;
+use super::workers::Workers;
+use crate::config::{Config, Mode};
+
+/// How long a peer may take for its TLS handshake, or for its first bytes in plaintext.
+const HELLO: Duration = Duration::from_secs(10);
+/// How long to rest when no descriptor is left for a connection.
+const EXHAUSTED: Duration = Duration::from_millis(50);
+
+/// A bound service socket.
+pub struct Service {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+/// Listens as the configuration says.
+pub async fn bind(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> Result<Service> {
+    let listener = match config.mode {
+        Mode::Local { listen } => bind_tcp(listen, "--local-listen").await?,
+        Mode::Secured { listen, .. } => bind_tcp(listen, "--tls-listen").await?,
+    };
+    Ok(Service { listener, tls: tls.map(TlsAcceptor::from) })
+}
+
+/// Listens on an address; `[::]` becomes `0.0.0.0` where the kernel has no IPv6.
+pub async fn bind_tcp(address: SocketAddr, setting: &str) -> Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(error) if address.ip().is_unspecified() && address.is_ipv6() && no_ipv6(&error) => {
+            let fallback = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+            tracing::info!("no IPv6 here: listening on {fallback} instead of {address}");
+            TcpListener::bind(fallback)
+                .await
+                .with_context(|| format!("cannot listen on {fallback} ({setting})"))
+        }
+        bound => bound.with_context(|| format!("cannot listen on {address} ({setting})")),
+    }
+}
+
+fn no_ipv6(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    code == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+        || code == Some(rustix::io::Errno::ADDRNOTAVAIL.raw_os_error())
+}
+
+impl Service {
+    /// Accepts until dropped.
+    pub async fn accept(
+        self,
+        workers: Workers,
+        front: Arc<Front>,
+        drain: DrainSignal,
+        max_connections: usize,
+    ) {
+        let places = Arc::new(Semaphore::new(max_connections));
+        loop {
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors or memory, or the peer was gone already: serve on.
+                    tracing::warn!("cannot accept a connection: {error}");
+                    tokio::time::sleep(EXHAUSTED).await;
+                    continue;
+                }
+            };
+            let Ok(place) = places.clone().try_acquire_owned() else {
+                tracing::warn!("closing a new connection: --max-connections {max_connections} are open");
+                continue;
+            };
+            let stream = match stream.into_std() {
+                Ok(stream) => stream,
+                Err(error) => {
+                    tracing::debug!("a connection broke at once: {error}");
+                    continue;
+                }
+            };
+            workers.spawn(connection(stream, self.tls.clone(), front.clone(), drain.clone(), place));
+        }
+    }
+}
+
+async fn connection(
+    stream: std::net::TcpStream,
+    tls: Option<TlsAcceptor>,
+    front: Arc<Front>,
+    drain: DrainSignal,
+    _place: OwnedSemaphorePermit,
+) {
+    let served = async {
+        let stream = TcpStream::from_std(stream)?;
+        stream.set_nodelay(true)?;
+        match tls {
+            None => plaintext(stream, front, drain).await,
+            Some(tls) => secured(stream, &tls, front, drain).await,
+        }
+    };
+    if let Err(error) = served.await {
+        tracing::debug!("a connection ended: {error}");
+    }
+}
+
+async fn secured(
+    stream: TcpStream,
+    tls: &TlsAcceptor,
+    front: Arc<Front>,
+    drain: DrainSignal,
+) -> io::Result<()> {
+    let stream = timeout(HELLO, tls.accept(stream))
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake within 10 s"))??;
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        serve(stream, front, drain).await
+    } else {
+        http1::serve(stream).await
+    }
+}
+
+async fn plaintext(stream: TcpStream, front: Arc<Front>, drain: DrainSignal) -> io::Result<()> {
+    let speaks_http2 = timeout(HELLO, speaks_http2(&stream))
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no bytes within 10 s"))??;
+    if speaks_http2 { serve(stream, front, drain).await } else { http1::serve(stream).await }
+}
+
+/// Whether a connection begins as HTTP/2's preface does (RFC 9113 §3.4), without taking a byte.
+async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0";
+    let mut start = [0; PREFACE.len()];
+    loop {
+        let held = stream.peek(&mut start).await?;
+        if held == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if start[..held] != PREFACE[..held] {
+            return Ok(false);
+        }
+        if held == PREFACE.len() {
+            return Ok(true);
+        }
+        // Peeking cannot wait for more than is there.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

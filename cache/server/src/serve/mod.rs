@@ -1,0 +1,175 @@
+//! `kura serve`: open the state, listen, say ready, serve, drain.
+
+mod admin;
+mod http1;
+mod listener;
+mod workers;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use kura_base::{Clock, SystemClock};
+use kura_commands::{Authentication, Commands, Parts};
+use kura_front_grpc::{Drain, Front, Options, drain};
+use kura_store::{Data, Registry};
+use kura_tokens::SigningSecret;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::config::{Config, Mode};
+
+/// How long calls in flight may take once the server was told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Runs the server until a signal ends it. True if it ended in order.
+///
+/// # Errors
+/// What kept it from starting, naming the thing: a file, an address, a setting.
+pub fn run(config: &Config, started: Instant) -> Result<bool> {
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let ended = runtime.block_on(serve(config, started));
+    // A call that hangs in the blocking pool must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    ended
+}
+
+async fn serve(config: &Config, started: Instant) -> Result<bool> {
+    let mut signals = Signals::new()?;
+    let state = State::open(config)?;
+    let commands = state.commands.clone();
+    let front = Arc::new(Front::new(
+        commands.clone(),
+        Options {
+            max_concurrent_streams: config.max_streams,
+            max_inflight_bytes: config.max_inflight_bytes,
+            random: crate::random::bytes::<48>,
+        },
+    ));
+    let (drain, drain_signal) = drain();
+    let readiness = admin::Readiness::default();
+    let workers = workers::Workers::start(config.workers)?;
+    let service = listener::bind(config, state.tls.clone()).await?;
+    let mut tasks = Vec::new();
+    if let Some(address) = config.admin_listen {
+        let admin = listener::bind_tcp(address, "--admin-listen").await?;
+        tasks.push(tokio::spawn(admin::serve(admin, front.clone(), commands.clone(), readiness.clone())));
+    }
+    maintain(commands)?;
+    let accepting = tokio::spawn(service.accept(workers, front, drain_signal, config.max_connections));
+    readiness.set(true);
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    eprintln!("kura ready in {} ms", started.elapsed().as_millis());
+
+    signals.next().await;
+    tracing::info!("told to stop: refusing new connections, finishing calls in flight");
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    readiness.set(false);
+    accepting.abort();
+    let _ = accepting.await;
+    let in_order = tokio::select! {
+        () = stop(&drain) => true,
+        () = signals.next() => {
+            tracing::warn!("told again to stop: ending at once");
+            false
+        }
+    };
+    for task in tasks {
+        task.abort();
+    }
+    Ok(in_order)
+}
+
+async fn stop(drain: &Drain) {
+    drain.start();
+    if tokio::time::timeout(DRAIN, drain.all_gone()).await.is_err() {
+        tracing::warn!("calls were still in flight after {} s: ending them", DRAIN.as_secs());
+        drain.end();
+        let _ = tokio::time::timeout(Duration::from_millis(200), drain.all_gone()).await;
+    }
+}
+
+/// What the server keeps, opened.
+struct State {
+    commands: Arc<Commands>,
+    tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+impl State {
+    fn open(config: &Config) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (registry, secret, tls) = match (&config.mode, &config.data_dir) {
+            (Mode::Local { .. }, None) => {
+                (Registry::in_memory()?, SigningSecret::from_bytes(crate::random::bytes()), None)
+            }
+            _ => anyhow::bail!("only --local without --data-dir until identity lands"),
+        };
+        let registry = Arc::new(registry);
+        let data = Arc::new(Data::new(config.memory_bytes, u64::from_le_bytes(crate::random::bytes())));
+        let authentication = match config.mode {
+            Mode::Local { .. } => Authentication::Optional,
+            Mode::Secured { .. } => Authentication::Required,
+        };
+        let commands = Arc::new(Commands::new(Parts {
+            registry: registry.clone(),
+            data,
+            secret,
+            authentication,
+            limits: config.limits.clone(),
+            clock: clock.clone(),
+        }));
+        Ok(Self { commands, tls })
+    }
+}
+
+/// Reclaims dead memory in a thread of its own, a slice at a time.
+fn maintain(commands: Arc<Commands>) -> Result<()> {
+    let work = move || {
+        loop {
+            while commands.maintain(1024) {
+                std::thread::yield_now();
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    std::thread::Builder::new()
+        .name("kura-maintain".to_owned())
+        .spawn(work)
+        .context("cannot start a thread")?;
+    Ok(())
+}
+
+/// The signals that end a server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let on = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Raises the soft limit of open files to the hard one: each connection takes a descriptor.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) =
+            setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
+        tracing::warn!("cannot raise the limit of open files: {error}");
+    }
+}
