@@ -45,7 +45,11 @@ pub struct Pool {
 
 impl Pool {
     /// Opens `connections` of them one after the other; their drivers run as tasks of the current runtime.
-    pub async fn connect(address: SocketAddr, connections: usize, identity: &Identity) -> anyhow::Result<Self> {
+    pub async fn connect(
+        address: SocketAddr,
+        connections: usize,
+        identity: &Identity,
+    ) -> anyhow::Result<Self> {
         let template = Arc::new(Template::new(address, identity)?);
         let mut opened = Vec::with_capacity(connections);
         for _ in 0..connections {
@@ -169,8 +173,10 @@ impl Template {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&identity.token).context("the token")?);
-        headers
-            .insert(HeaderName::from_static("cache"), HeaderValue::from_str(&identity.cache).context("the cache")?);
+        headers.insert(
+            HeaderName::from_static("cache"),
+            HeaderValue::from_str(&identity.cache).context("the cache")?,
+        );
         headers.insert(USER_AGENT, HeaderValue::from_static("tonic/0.14.9"));
         headers.insert(HeaderName::from_static("grpc-timeout"), HeaderValue::from_static("15000000u"));
         let uri = |path: &'static str| -> anyhow::Result<Uri> {
@@ -181,6 +187,11 @@ impl Template {
             parts.path_and_query = Some(PathAndQuery::from_static(path));
             Ok(Uri::from_parts(parts)?)
         };
-        Ok(Self { headers, get: uri(wire::GET)?, set: uri(wire::SET)?, create_cache: uri(wire::CREATE_CACHE)? })
+        Ok(Self {
+            headers,
+            get: uri(wire::GET)?,
+            set: uri(wire::SET)?,
+            create_cache: uri(wire::CREATE_CACHE)?,
+        })
     }
 }

@@ -33,7 +33,8 @@ pub async fn run_for(
             let mut connection = connection.clone();
             let workload = Arc::clone(workload);
             let sample = Arc::clone(&sample);
-            let mut random = SplitMix::new(seed ^ ((slot as u64) << 32 | index as u64).wrapping_mul(0x9e37_79b9));
+            let mut random =
+                SplitMix::new(seed ^ ((slot as u64) << 32 | index as u64).wrapping_mul(0x9e37_79b9));
             slots.spawn(async move {
                 let mut sent = Instant::now();
                 while sent < end {
