@@ -59,30 +59,35 @@ impl Commands {
         Ok((caches, more))
     }
 
-    /// As [`Commands::create_cache`], for the server's own administration.
-    ///
-    /// # Errors
-    /// As there, but for the permission.
-    pub fn add_cache(&self, name: &CacheName) -> Result<(), Error> {
+    /// Brings the items in line with the registry, which somebody else has changed for `name`.
+    pub fn cache_changed(&self, name: &CacheName) {
         let _changing = self.cache_changes.lock();
-        if self.data.cache(name.as_str()).is_ok() {
+        match (self.registry.contains_cache(name.as_str()), self.data.cache(name.as_str()).is_ok()) {
+            (true, false) => self.data.add_cache(name.clone()),
+            (false, true) => self.data.remove_cache(name),
+            _ => {}
+        }
+    }
+
+    fn add_cache(&self, name: &CacheName) -> Result<(), Error> {
+        let _changing = self.cache_changes.lock();
+        if !self.registry.create_cache(name, self.limits.max_caches)? {
             return Err(Error::CacheExists(name.to_string()));
         }
-        self.registry.create_cache(name, self.limits.max_caches)?;
         self.data.add_cache(name.clone());
         Ok(())
     }
 
-    /// As [`Commands::delete_cache`], for the server's own administration.
-    ///
-    /// # Errors
-    /// As there, but for the permission.
-    pub fn remove_cache(&self, name: &CacheName) -> Result<(), Error> {
+    fn remove_cache(&self, name: &CacheName) -> Result<(), Error> {
         let _changing = self.cache_changes.lock();
         if !self.registry.delete_cache(name)? {
             return Err(Error::CacheNotFound(name.to_string()));
         }
         self.data.remove_cache(name);
+        // Created again through the control socket meanwhile: then it is there, and empty.
+        if self.registry.contains_cache(name.as_str()) {
+            self.data.add_cache(name.clone());
+        }
         Ok(())
     }
 }

@@ -10,7 +10,7 @@
 //! ```
 
 use kura_base::Millis;
-use kura_engine::{Config, Engine, Keyspace, Stats, Value};
+use kura_engine::{Config, Engine, Keyspace, Value};
 
 const KEYS: usize = 200_000;
 const REQUESTS: u64 = 2_000_000;
@@ -27,8 +27,10 @@ fn main() {
     let mut lowest = 1.0_f64;
     for seed in 1..=seeds {
         let before = resident_bytes();
-        let (ratio, stats) = run(&zipf, memory_mib << 20, seed, scan);
+        let engine = Engine::new(&Config { memory_bytes: memory_mib << 20, hash_seed: seed });
+        let ratio = run(&engine, &zipf, seed, scan);
         let grown = resident_bytes().saturating_sub(before);
+        let stats = engine.stats();
         lowest = lowest.min(ratio);
         println!(
             "seed={seed} scan={scan} hit_ratio={ratio:.4} items={} accounted_mib={:.2} resident_growth_mib={:.2}",
@@ -40,18 +42,18 @@ fn main() {
     println!("lowest hit_ratio={lowest:.4} memory_mib={memory_mib} seeds={seeds}");
 }
 
-fn run(zipf: &Zipf, memory_bytes: u64, seed: u64, scan: bool) -> (f64, Stats) {
-    let engine = Engine::new(&Config { memory_bytes, hash_seed: seed });
+/// The share of requests that hit.
+fn run(engine: &Engine, zipf: &Zipf, seed: u64, scan: bool) -> f64 {
     let mut random = Random(seed);
     let mut hits = 0_u64;
     for request in 0..REQUESTS {
         let now = Millis(1_700_000_000_000 + request / 100);
-        hits += u64::from(look_aside(&engine, "key", zipf.draw(&mut random) as u64, now));
+        hits += u64::from(look_aside(engine, "key", zipf.draw(&mut random) as u64, now));
         if scan {
-            look_aside(&engine, "one", request, now);
+            look_aside(engine, "one", request, now);
         }
     }
-    (hits as f64 / REQUESTS as f64, engine.stats())
+    hits as f64 / REQUESTS as f64
 }
 
 /// Asks for a key and stores it if it is not there. True if it was.

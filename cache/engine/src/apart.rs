@@ -57,6 +57,11 @@ impl Apart {
         Some(large)
     }
 
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.places.len() - self.vacant.len()
+    }
+
     /// Bytes allocated.
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.payload_bytes + (self.places.capacity() * Self::PLACE_BYTES) as u64

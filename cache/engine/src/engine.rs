@@ -155,6 +155,13 @@ impl Engine {
         sum
     }
 
+    #[cfg(test)]
+    pub(crate) fn audit(&self) {
+        for shard in &self.shards {
+            shard.lock().audit();
+        }
+    }
+
     fn key<'a>(&self, keyspace: Keyspace, bytes: &'a [u8]) -> Key<'a> {
         Key { keyspace, bytes, hash: hash::hash(self.hash_seed, keyspace, bytes) }
     }

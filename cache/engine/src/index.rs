@@ -42,6 +42,11 @@ impl Index {
         self.memory_bytes
     }
 
+    #[cfg(test)]
+    pub(crate) fn recount_memory_bytes(&self) -> u64 {
+        size_of_val(&*self.parts) as u64 + self.parts.iter().map(allocated).sum::<u64>()
+    }
+
     pub(crate) fn find(&self, hash: u64, mut is_it: impl FnMut(Place) -> bool) -> Option<Place> {
         self.parts[self.part(hash)].find(hash, |&place| is_it(place)).copied()
     }

@@ -40,6 +40,8 @@ mod retired;
 mod segment;
 mod shard;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 pub use engine::{Config, Engine};
 pub use item::{Action, Item, ItemType, Keyspace, TooLarge, Value, ValueRef};

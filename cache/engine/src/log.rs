@@ -433,3 +433,6 @@ impl Log {
         self.large(place).map_or(0, |large| Large::bytes(large.key.len() + large.value.len()))
     }
 }
+
+#[cfg(test)]
+mod audit;

@@ -24,7 +24,7 @@ const COMPACT_UNDER_PRESSURE: usize = 4;
 /// Maintenance does so when one in this many is.
 const COMPACT_AHEAD: usize = 2;
 /// Segments swept for one put without a byte gained until accesses no longer count.
-const PATIENCE: u32 = 8;
+const PATIENCE: u32 = 32;
 /// Segments looked through for dead items, for one put, before live ones are evicted.
 const SEARCHES: u32 = 4;
 /// What visiting an item kept apart costs, in items: freeing large values takes long.
@@ -50,6 +50,11 @@ impl Upkeep {
     /// Something may be to do at `at`.
     pub(crate) fn wake_at(&mut self, at: Millis) {
         self.due = self.due.min(at);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn segment_in_search(&self) -> Option<u32> {
+        self.search.map(|search| search.segment)
     }
 }
 

@@ -297,7 +297,12 @@ impl Call {
                 }
                 _ => {
                     let (front, session, message) = (front.clone(), session.clone(), message.clone());
-                    let random = (front.options.random)();
+                    let Some(random) = (front.options.random)() else {
+                        return Err(Status::new(
+                            Code::Unavailable,
+                            "the operating system gives no randomness",
+                        ));
+                    };
                     tokio::task::spawn_blocking(move || {
                         control::execute(&front.commands, &session, method, &message, &random)
                     })

@@ -19,8 +19,8 @@ pub struct Options {
     pub max_concurrent_streams: u32,
     /// Bytes of large messages held by all connections together; further ones wait unread.
     pub max_inflight_bytes: usize,
-    /// Draws what must not be guessed.
-    pub random: fn() -> [u8; 48],
+    /// Draws what must not be guessed; none if the system has no randomness to give.
+    pub random: fn() -> Option<[u8; 48]>,
 }
 
 /// A stranger's windows, in bytes: what it can make this server hold before its credentials are
@@ -78,6 +78,11 @@ impl Drain {
 }
 
 impl DrainSignal {
+    /// Ends when the server stops.
+    pub async fn draining(self) {
+        self.reached(Stage::Draining).await;
+    }
+
     async fn reached(mut self, stage: Stage) {
         // The server drops its end only when it exits; that is as good as the last stage.
         let _ = self.0.wait_for(|now| *now >= stage).await;

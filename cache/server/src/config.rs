@@ -10,6 +10,8 @@ use std::time::Duration;
 use clap::Args;
 use kura_base::Limits;
 
+use crate::identity::{Cell, default_data_dir};
+
 /// The settings as typed. Each is also a `KURA_…` variable and a key of the configuration file.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Settings {
@@ -29,7 +31,7 @@ pub struct Settings {
     /// [default: cell-1.kura.internal]
     #[arg(long, env = "KURA_CELL", value_name = "NAME")]
     cell: Option<String>,
-    /// Where caches, keys and certificates are kept [default: kura in the user's data folder; with --local none]
+    /// Where caches, keys and certificates are kept [default: /var/lib/kura for root, else kura below $XDG_DATA_HOME or ~/.local/share; with --local none]
     #[arg(long, env = "KURA_DATA_DIR", value_name = "DIR")]
     data_dir: Option<String>,
     /// A certificate chain (PEM) to use instead of one from Kura's own CA; needs --tls-key
@@ -78,7 +80,7 @@ pub struct Config {
     /// Where metrics and health are served, if at all.
     pub admin_listen: Option<SocketAddr>,
     /// The cell's host name.
-    pub cell: String,
+    pub cell: Cell,
     /// Where durable state is kept; none keeps it in memory.
     pub data_dir: Option<PathBuf>,
     /// Memory for items, in bytes.
@@ -193,8 +195,8 @@ impl Settings {
         let cell = check.parse(
             "cell",
             self.cell.as_deref(),
-            "cell-1.kura.internal".to_owned(),
-            host_name,
+            Cell::default(),
+            |text| Cell::parse(text).ok(),
             "a host name such as cell-1.kura.internal",
         );
         let certificate = check.certificate(self.tls_cert.take(), self.tls_key.take(), local);
@@ -254,7 +256,7 @@ impl Settings {
             Some(dir) => Some(PathBuf::from(dir)),
             None if local => None,
             None => default_data_dir().or_else(|| {
-                check.mistake("data-dir", "is needed: neither XDG_DATA_HOME nor HOME is set");
+                check.mistake("data-dir", "is needed: no home directory is known");
                 None
             }),
         };
@@ -391,30 +393,8 @@ impl Check {
     }
 }
 
-/// Where `kura` keeps its state unless told otherwise: systemd's state directory, or `kura` in
-/// the user's data folder.
-pub fn default_data_dir() -> Option<PathBuf> {
-    let dir = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    dir("STATE_DIRECTORY")
-        .or_else(|| dir("XDG_DATA_HOME").map(|home| home.join("kura")))
-        .or_else(|| dir("HOME").map(|home| home.join(".local/share/kura")))
-}
-
-/// A host name of dot-separated labels (RFC 1123), which certificates can hold with `api.cache.`
-/// before it.
-pub fn host_name(text: &str) -> Option<String> {
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    (text.len() <= 240 && text.split('.').all(label)).then(|| text.to_ascii_lowercase())
-}
-
 /// A size in bytes: a number, alone or with KiB, MiB or GiB (also K, M, G).
-pub fn parse_size(text: &str) -> Option<usize> {
+fn parse_size(text: &str) -> Option<usize> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let shift = match unit.trim() {
@@ -428,7 +408,7 @@ pub fn parse_size(text: &str) -> Option<usize> {
 }
 
 /// A time: a number with s, m, h or d.
-pub fn parse_duration(text: &str) -> Option<Duration> {
+fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {
         "s" => 1,
@@ -496,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_times_and_names() {
+    fn sizes_and_times() {
         assert_eq!(parse_size("8MiB"), Some(8 << 20));
         assert_eq!(parse_size("12"), Some(12));
         assert_eq!(parse_size("99999999999999999999G"), None);
@@ -504,7 +484,5 @@ mod tests {
         assert_eq!(parse_duration("30d"), Some(Duration::from_secs(30 * 86_400)));
         assert_eq!(parse_duration("0s"), None);
         assert_eq!(parse_duration(""), None);
-        assert_eq!(host_name("Cell-1.kura.internal"), Some("cell-1.kura.internal".to_owned()));
-        assert_eq!(host_name("a..b"), None);
     }
 }

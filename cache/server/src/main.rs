@@ -3,9 +3,14 @@
 //! This binary is the rim: it reads the command line, the environment and the configuration file,
 //! opens sockets and files, draws time and randomness, and hands all of that to the crates below.
 
+mod admin;
+mod cache;
 mod config;
+mod control_socket;
+mod hosts;
+mod identity;
+mod key;
 mod logging;
-mod random;
 mod serve;
 
 use std::process::ExitCode;
@@ -32,6 +37,12 @@ struct Arguments {
 enum Command {
     /// Serve caches
     Serve(Box<config::Settings>),
+    /// Make, list and revoke API keys
+    Key(key::KeyCommand),
+    /// Create, delete and list caches
+    Cache(cache::CacheCommand),
+    /// Print the /etc/hosts line for the cell's names
+    Hosts(hosts::HostsCommand),
 }
 
 fn main() -> ExitCode {
@@ -57,5 +68,8 @@ fn run(command: Command, started: Instant) -> anyhow::Result<ExitCode> {
             let in_order = serve::run(&config, started)?;
             Ok(if in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Key(command) => command.run().map(|()| ExitCode::SUCCESS),
+        Command::Cache(command) => command.run().map(|()| ExitCode::SUCCESS),
+        Command::Hosts(command) => command.run().map(|()| ExitCode::SUCCESS),
     }
 }

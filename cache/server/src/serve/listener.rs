@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use super::http1;
 use super::workers::Workers;
 use crate::config::{Config, Mode};
+use crate::identity::Identity;
 
 /// How long a peer may take for its TLS handshake, or for its first bytes in plaintext.
 const HELLO: Duration = Duration::from_secs(10);
@@ -34,6 +35,18 @@ pub async fn bind(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> Re
         Mode::Secured { listen, .. } => bind_tcp(listen, "--tls-listen").await?,
     };
     Ok(Service { listener, tls: tls.map(TlsAcceptor::from) })
+}
+
+/// How the secured service speaks TLS: with the identity's certificate, HTTP/2 preferred.
+pub fn tls(identity: &Identity) -> Result<Arc<rustls::ServerConfig>> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .context("cannot set up TLS")?
+        .with_no_client_auth()
+        .with_cert_resolver(identity.resolver());
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
 /// Listens on an address; `[::]` becomes `0.0.0.0` where the kernel has no IPv6.

@@ -13,10 +13,14 @@ use kura_base::{Clock, SystemClock};
 use kura_commands::{Authentication, Commands, Parts};
 use kura_front_grpc::{Drain, Front, Options, drain};
 use kura_store::{Data, Registry};
-use kura_tokens::SigningSecret;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::admin::{Admin, CacheEvent};
 use crate::config::{Config, Mode};
+use crate::control_socket;
+use crate::identity::{
+    DataDir, Identity, IdentityOptions, open_or_create_secret, random_bytes, registry_file, temporary_secret,
+};
 
 /// How long calls in flight may take once the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -46,17 +50,24 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
         Options {
             max_concurrent_streams: config.max_streams,
             max_inflight_bytes: config.max_inflight_bytes,
-            random: crate::random::bytes::<48>,
+            random: || random_bytes().ok(),
         },
     ));
     let (drain, drain_signal) = drain();
     let readiness = admin::Readiness::default();
     let workers = workers::Workers::start(config.workers)?;
     let service = listener::bind(config, state.tls.clone()).await?;
-    let mut tasks = Vec::new();
+    let mut control = None;
+    let mut metrics = None;
     if let Some(address) = config.admin_listen {
         let admin = listener::bind_tcp(address, "--admin-listen").await?;
-        tasks.push(tokio::spawn(admin::serve(admin, front.clone(), commands.clone(), readiness.clone())));
+        metrics = Some(tokio::spawn(admin::serve(admin, front.clone(), commands.clone(), readiness.clone())));
+    }
+    if let Some(dir) = &config.data_dir {
+        let socket = control_socket::bind(dir)?;
+        let stopped = drain_signal.clone().draining();
+        control =
+            Some(tokio::spawn(control_socket::serve(socket, dir.clone(), state.admin.clone(), stopped)));
     }
     maintain(commands)?;
     let accepting = tokio::spawn(service.accept(workers, front, drain_signal, config.max_connections));
@@ -77,8 +88,11 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
             false
         }
     };
-    for task in tasks {
-        task.abort();
+    if let Some(metrics) = metrics {
+        metrics.abort();
+    }
+    if let Some(control) = control {
+        let _ = control.await;
     }
     Ok(in_order)
 }
@@ -95,24 +109,43 @@ async fn stop(drain: &Drain) {
 /// What the server keeps, opened.
 struct State {
     commands: Arc<Commands>,
+    admin: Arc<Admin>,
     tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl State {
     fn open(config: &Config) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (registry, secret, tls) = match (&config.mode, &config.data_dir) {
-            (Mode::Local { .. }, None) => {
-                (Registry::in_memory()?, SigningSecret::from_bytes(crate::random::bytes()), None)
+        let data_dir = config.data_dir.as_deref().map(DataDir::open_or_create).transpose()?;
+        let registry = match &data_dir {
+            // Opening it first makes this the only process that works on the directory.
+            Some(dir) => Registry::open(&registry_file(dir.path()))?,
+            None => Registry::in_memory()?,
+        };
+        let (secret, tls) = match (&config.mode, &data_dir) {
+            (Mode::Local { .. }, None) => (temporary_secret()?, None),
+            (Mode::Local { .. }, Some(dir)) => (open_or_create_secret(dir)?, None),
+            (Mode::Secured { .. }, None) => anyhow::bail!("the secured service needs a --data-dir"),
+            (Mode::Secured { certificate, .. }, Some(dir)) => {
+                let identity = Identity::open_or_create(&IdentityOptions {
+                    data_dir: dir,
+                    cell: &config.cell,
+                    extra_names: &[],
+                    tls_files: certificate.clone(),
+                    now: clock.now(),
+                })?;
+                let tls = listener::tls(&identity)?;
+                (identity.secret, Some(tls))
             }
-            _ => anyhow::bail!("only --local without --data-dir until identity lands"),
         };
         let registry = Arc::new(registry);
-        let data = Arc::new(Data::new(config.memory_bytes, u64::from_le_bytes(crate::random::bytes())));
+        let hash_seed = u64::from_le_bytes(random_bytes()?);
+        let data = Arc::new(Data::new(config.memory_bytes, hash_seed));
         let authentication = match config.mode {
             Mode::Local { .. } => Authentication::Optional,
             Mode::Secured { .. } => Authentication::Required,
         };
+        let admin_secret = secret.clone();
         let commands = Arc::new(Commands::new(Parts {
             registry: registry.clone(),
             data,
@@ -121,7 +154,16 @@ impl State {
             limits: config.limits.clone(),
             clock: clock.clone(),
         }));
-        Ok(Self { commands, tls })
+        let told = commands.clone();
+        let admin = Arc::new(Admin::new(
+            registry,
+            admin_secret,
+            config.cell.clone(),
+            clock,
+            config.limits.clone(),
+            move |(CacheEvent::Created(name) | CacheEvent::Deleted(name))| told.cache_changed(&name),
+        ));
+        Ok(Self { commands, admin, tls })
     }
 }
 

@@ -1,0 +1,122 @@
+//! What goes and what stays when memory is short.
+
+use super::*;
+
+#[test]
+fn overwriting_never_evicts_while_the_live_set_fits() {
+    let engine = engine(8 << 20);
+    // About 4 MB alive at any time, in 100 generations of changing sizes.
+    for round in 0..100_u64 {
+        for n in 0..4000_u64 {
+            let len = (n * 37 + round * 411) % 1800;
+            set(&engine, KS, &format!("key-{n}"), &vec![round as u8; len as usize]).unwrap();
+        }
+    }
+    engine.audit();
+    let stats = engine.stats();
+    assert_eq!((stats.items, stats.evicted_total), (4000, 0));
+    for n in 0..4000_u64 {
+        let len = (n * 37 + 99 * 411) % 1800;
+        assert_eq!(get(&engine, KS, &format!("key-{n}")), Some(vec![99; len as usize]));
+    }
+}
+
+#[test]
+fn retired_items_go_before_live_ones() {
+    let engine = engine(8 << 20);
+    let (live, flushed, new) = (Keyspace(1), Keyspace(2), Keyspace(3));
+    for ks in [live, flushed] {
+        for n in 0..20_000 {
+            set(&engine, ks, &format!("key-{n}"), &[1; 100]).unwrap();
+        }
+    }
+    assert_eq!(engine.stats().evicted_total, 0);
+    engine.retire(flushed);
+    for n in 0..20_000 {
+        set(&engine, new, &format!("key-{n}"), &[1; 100]).unwrap();
+    }
+    engine.audit();
+    assert_eq!(engine.stats().evicted_total, 0);
+    assert_eq!(get(&engine, live, "key-0"), Some(vec![1; 100]));
+}
+
+#[test]
+fn expired_items_go_before_live_ones() {
+    let engine = engine(8 << 20);
+    for n in 0..40_000 {
+        let key = format!("key-{n}");
+        let expires = later(if n % 2 == 0 { HOUR } else { 1000 });
+        engine.set(KS, key.as_bytes(), Value::Copied(&[1; 100]), expires, NOW).unwrap();
+    }
+    for n in 0..25_000 {
+        let key = format!("new-{n}");
+        let expires = later(HOUR);
+        engine.set(KS, key.as_bytes(), Value::Copied(&[1; 100]), expires, later(6000)).unwrap();
+    }
+    engine.audit();
+    let stats = engine.stats();
+    assert_eq!(stats.evicted_total, 0);
+    assert!(stats.expired_total > 10_000);
+}
+
+#[test]
+fn a_scan_leaves_what_is_read() {
+    let engine = engine(8 << 20);
+    for n in 0..10_000 {
+        set(&engine, KS, &format!("hot-{n}"), &[1; 100]).unwrap();
+    }
+    for n in 0..10_000 {
+        assert!(get(&engine, KS, &format!("hot-{n}")).is_some());
+    }
+    for n in 0..500_000 {
+        set(&engine, KS, &format!("scan-{n}"), &[1; 100]).unwrap();
+    }
+    let kept = (0..10_000).filter(|n| get(&engine, KS, &format!("hot-{n}")).is_some()).count();
+    assert!(kept > 9_900, "{kept} of 10,000");
+    engine.audit();
+}
+
+#[test]
+fn peeking_does_not_protect() {
+    let engine = engine(8 << 20);
+    for n in 0..10_000 {
+        set(&engine, KS, &format!("hot-{n}"), &[1; 100]).unwrap();
+        engine.peek(KS, format!("hot-{n}").as_bytes(), NOW, |_| ());
+    }
+    for n in 0..100_000 {
+        set(&engine, KS, &format!("scan-{n}"), &[1; 100]).unwrap();
+    }
+    let kept = (0..10_000).filter(|n| get(&engine, KS, &format!("hot-{n}")).is_some()).count();
+    assert_eq!(kept, 0);
+}
+
+#[test]
+fn memory_moves_between_tiny_and_large_items() {
+    let engine = engine(8 << 20);
+    for round in 0..3 {
+        for n in 0..400_000_u32 {
+            engine.set(KS, &n.to_le_bytes(), Value::Copied(&[]), later(HOUR), NOW).unwrap();
+        }
+        engine.audit();
+        for n in 0..10 {
+            set(&engine, KS, &format!("large-{n}"), &vec![round; 4_000_000]).unwrap();
+            engine.audit();
+        }
+        assert_eq!(get(&engine, KS, "large-9"), Some(vec![round; 4_000_000]));
+    }
+}
+
+#[test]
+fn a_store_where_everything_is_hot_still_takes_writes() {
+    let engine = engine(1 << 20);
+    for n in 0..100_000 {
+        let key = format!("key-{n}");
+        set(&engine, KS, &key, &[1; 50]).unwrap();
+        for back in 0..4 {
+            get(&engine, KS, &format!("key-{}", n / 2 + back));
+            get(&engine, KS, &key);
+        }
+        assert!(get(&engine, KS, &key).is_some());
+    }
+    engine.audit();
+}
