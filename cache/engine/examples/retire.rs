@@ -1,6 +1,6 @@
 //! What a flush costs the others: retiring a keyspace of a million items.
 //!
-//! Fills two keyspaces, retires one, and reclaims it in slices of 512 items (what the engine
+//! Fills two keyspaces, retires one, and reclaims it in slices of 256 items (what the engine
 //! visits under one lock) while the other is read. Prints how long the retiring took, and the
 //! median and longest slice. Slices and reads are timed on the thread's own clock, so that a busy
 //! machine does not count.
@@ -31,7 +31,7 @@ fn main() {
     let (mut slices, mut reads) = (Vec::new(), Vec::new());
     let mut n = 0;
     loop {
-        let (nanos, more) = timed(|| engine.maintain(NOW, 512));
+        let (nanos, more) = timed(|| engine.maintain(NOW, 256));
         slices.push(nanos);
         n = (n + 7919) % items;
         let (nanos, hit) = timed(|| engine.get(kept, &u64::to_le_bytes(n), NOW, |_| ()).is_some());

@@ -160,3 +160,26 @@ fn maintenance_finds_the_expired_and_returns_their_memory() {
     assert_eq!(engine.stats().items, 0);
     engine.audit();
 }
+
+#[test]
+fn updates_from_many_threads_are_all_counted() {
+    let engine = engine(64 << 20);
+    let increment = |item: Option<crate::Item<'_>>| {
+        let count = item.map_or(0, |item| item.value.as_bytes().len());
+        let value = Value::Shared(vec![b'|'; count + 1].into());
+        (Action::Put { value, expires: later(HOUR) }, ())
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for n in 0..2000_u64 {
+                    engine.update(KS, &[(n % 7) as u8], NOW, increment).unwrap();
+                    engine.maintain(NOW, 3);
+                }
+            });
+        }
+    });
+    let counts = (0..7_u8).map(|key| engine.get(KS, &[key], NOW, |i| i.value.as_bytes().len()));
+    assert_eq!(counts.flatten().sum::<usize>(), 8000);
+    engine.audit();
+}
