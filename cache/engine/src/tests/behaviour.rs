@@ -1,7 +1,8 @@
 //! What each operation promises, where memory is plenty.
 
 use super::*;
-use crate::{Action, ValueRef};
+use crate::shard::Key;
+use crate::{Action, ValueRef, hash};
 use bytes::Bytes;
 
 #[test]
@@ -140,6 +141,18 @@ fn a_flush_touches_no_other_keyspace() {
         }
     }
     engine.audit();
+}
+
+#[test]
+fn a_retired_keyspace_is_forgotten_once_it_is_gone() {
+    let mut shard = Shard::new(8 << 20, 0);
+    let key = Key { keyspace: KS, bytes: b"k", hash: hash::hash(0, KS, b"k") };
+    shard.put(key, Value::Copied(b"v"), later(HOUR), NOW).unwrap();
+    shard.retire(KS);
+    assert_ne!(shard.retired.memory_bytes(), 0);
+    while shard.maintain(NOW, &mut 1) {}
+    assert_eq!(shard.retired.memory_bytes(), 0);
+    assert_eq!(shard.stats().items, 0);
 }
 
 #[test]
