@@ -9,6 +9,9 @@ mod hosts;
 mod identity;
 mod key;
 
+use std::io::Write;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -28,10 +31,17 @@ enum Command {
     Hosts(hosts::HostsCommand),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
         Command::Key(command) => command.run(),
         Command::Cache(command) => command.run(),
         Command::Hosts(command) => command.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "kura: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
