@@ -6,7 +6,7 @@
 mod protocol;
 mod reach;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ pub(crate) enum AdminError {
     #[error("there is no key with the id {0:?}; `kura key list` shows them")]
     NoSuchKey(String),
     /// There is no cache of this name.
-    #[error("there is no cache named {0:?}")]
+    #[error("there is no cache named {0}")]
     NoSuchCache(CacheName),
     /// The name of a cache breaks a rule.
     #[error(transparent)]

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use crate::identity::{Cell, remembered_cell};
+use crate::identity::{Cell, default_data_dir, remembered_cell};
 
 /// Prints the /etc/hosts line for the names of the cell.
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,8 @@ impl HostsCommand {
     /// # Errors
     /// If the data directory or standard output cannot be used.
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let cell = cell_or_remembered(self.cell, self.data_dir.as_deref())?;
+        let data_dir = self.data_dir.or_else(default_data_dir);
+        let cell = cell_or_remembered(self.cell, data_dir.as_deref())?;
         writeln!(std::io::stdout(), "{}", line(self.address, &cell))?;
         Ok(())
     }

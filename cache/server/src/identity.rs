@@ -22,7 +22,7 @@ use rustls::server::ResolvesServerCert;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 pub(crate) use files::{DataDir, IdentityError, default_data_dir, remembered_cell};
-pub(crate) use names::{Cell, CellError};
+pub(crate) use names::Cell;
 
 /// What [`Identity::open_or_create`] goes by.
 pub(crate) struct IdentityOptions<'a> {

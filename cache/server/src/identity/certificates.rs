@@ -108,15 +108,21 @@ impl Authority {
             }
         };
         let unusable = |reason: String| IdentityError::content(&path, reason);
+        let certificate = parse_chain(&path, &pem)?.remove(0);
         let mut roots = RootCertStore::empty();
-        for certificate in parse_chain(&path, &pem)? {
-            roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
-        }
+        roots.add(certificate.clone()).map_err(|error| unusable(error.to_string()))?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let client = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
             .map_err(|error| unusable(error.to_string()))?;
-        Ok(Self { path, issuer: Issuer::new(params, key), client })
+        let authority = Self { path, issuer: Issuer::new(params, key), client };
+        // rustls does not look at the time of what it trusts, other clients do. Judged as if it
+        // were a server's, the authority's certificate is refused in any case: for being an
+        // authority's, but for being out of its time before that.
+        match authority.client_accepts(&certificate, "localhost", now) {
+            Err(error) if out_of_time(&error) => Err(authority.unusable(&error)),
+            _ => Ok(authority),
+        }
     }
 
     /// What a client that trusts this authority says of a server that it calls `name`.
@@ -148,13 +154,12 @@ impl Authority {
 
     /// Says what to do when a certificate that was issued right now is not accepted.
     fn unusable(&self, error: &rustls::Error) -> IdentityError {
-        use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
         let reason = match error {
-            rustls::Error::InvalidCertificate(
-                Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. },
-            ) => "the machine's clock is outside its time; if the clock is right, remove this file \
-                  to have it made again, and give the new one to all clients"
-                .to_owned(),
+            error if out_of_time(error) => {
+                "the machine's clock is outside its time; if the clock is right, remove this file \
+                 to have it made again, and give the new one to all clients"
+                    .to_owned()
+            }
             rustls::Error::InvalidCertificate(
                 CertificateError::UnknownIssuer | CertificateError::BadSignature,
             ) => "it is not the certificate that kura made for ca-key.pem; restore it, or remove it to \
@@ -164,6 +169,17 @@ impl Authority {
         };
         IdentityError::content(&self.path, reason)
     }
+}
+
+/// Whether a certificate was refused because it is over or has not begun.
+fn out_of_time(error: &rustls::Error) -> bool {
+    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(
+            Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. }
+        )
+    )
 }
 
 /// The authority's parameters. They follow from its key alone but for times and serial number,
