@@ -33,12 +33,12 @@ pub(crate) fn part(hash: u64, count: usize) -> usize {
     let x = (hash >> 32) & 0xFFFF;
     // x (4 - x) / 3 for x in 0..1, in 16-bit fixed point: its slope falls from 4/3 to 2/3.
     let curved = x * ((4 << 16) - x) / 3;
-    (curved * count as u64 >> 32) as usize
+    ((curved * count as u64) >> 32) as usize
 }
 
 /// The ghost bucket among `count`.
 pub(crate) fn ghost_bucket(hash: u64, count: usize) -> usize {
-    ((hash >> 32) * count as u64 >> 32) as usize
+    (((hash >> 32) * count as u64) >> 32) as usize
 }
 
 /// The ghost fingerprint; never 0, which marks an empty place.

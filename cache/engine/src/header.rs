@@ -59,12 +59,12 @@ impl Header {
         let bits = (raw >> 96) as u32;
         Self {
             keyspace: Keyspace(raw as u32),
-            expires: Millis((raw >> 32) as u64 & MAX_EXPIRES),
+            expires: Millis(((raw >> 32) as u64) & MAX_EXPIRES),
             key_len: (raw >> 80) as u16,
             value_len: (bits & ((1 << SLOT_AT) - 1)) as u16,
-            slot_bytes: ((bits >> SLOT_AT & 0x7FF) as usize * UNIT_BYTES) as u16,
+            slot_bytes: (((bits >> SLOT_AT) & 0x7FF) as usize * UNIT_BYTES) as u16,
             item_type: ItemType::Scalar,
-            frequency: (bits >> FREQUENCY_AT & 3) as u8,
+            frequency: ((bits >> FREQUENCY_AT) & 3) as u8,
             apart: bits & APART != 0,
             dead: bits & DEAD != 0,
         }
@@ -75,15 +75,15 @@ impl Header {
             ItemType::Scalar => 0_u32,
         };
         let bits = u32::from(self.value_len)
-            | u32::from(self.slot_bytes) / UNIT_BYTES as u32 * (1 << SLOT_AT)
-            | item_type << TYPE_AT
-            | u32::from(self.frequency) << FREQUENCY_AT
+            | ((u32::from(self.slot_bytes) / UNIT_BYTES as u32) << SLOT_AT)
+            | (item_type << TYPE_AT)
+            | (u32::from(self.frequency) << FREQUENCY_AT)
             | if self.apart { APART } else { 0 }
             | if self.dead { DEAD } else { 0 };
         let packed = u128::from(self.keyspace.0)
-            | u128::from(self.expires.0 & MAX_EXPIRES) << 32
-            | u128::from(self.key_len) << 80
-            | u128::from(bits) << 96;
+            | (u128::from(self.expires.0 & MAX_EXPIRES) << 32)
+            | (u128::from(self.key_len) << 80)
+            | (u128::from(bits) << 96);
         raw[..HEADER_BYTES].copy_from_slice(&packed.to_le_bytes());
     }
 }

@@ -117,8 +117,10 @@ impl Shard {
         self.index.prepare(key.hash, |place| hash_at(log, seed, place));
     }
 
-    /// Does up to `max_items` items' worth of work that is due. True if more is waiting.
+    /// Does up to `max_items` items' worth of work that is due; moving a segment's records
+    /// together is not divided, and done on its own. True if more is waiting.
     pub(crate) fn maintain(&mut self, now: Millis, max_items: &mut usize) -> bool {
+        let mut fresh = true;
         while *max_items > 0 {
             if now < self.upkeep.due {
                 return false;
@@ -127,12 +129,15 @@ impl Shard {
                 Some(Task::Search(segment)) => {
                     self.search(segment, now, max_items);
                 }
-                Some(Task::Compact(segment)) => {
+                Some(Task::Compact(segment)) if fresh => {
                     let visited = self.sweep(segment, Sweep::Compact, now);
                     *max_items = max_items.saturating_sub(visited);
+                    return true;
                 }
+                Some(Task::Compact(_)) => return true,
                 None => return false,
             }
+            fresh = false;
         }
         true
     }

@@ -58,7 +58,7 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard whose memory stays within `limit` bytes. Allocates next to nothing.
     pub(crate) fn new(limit: u64, hash_seed: u64) -> Self {
-        let segment_bytes = (limit / 128).next_power_of_two().clamp(8 << 10, 128 << 10);
+        let segment_bytes = (limit / 128).next_power_of_two().clamp(8 << 10, 64 << 10);
         let parts = (limit >> 16).clamp(8, 256) as usize;
         let index = Index::new(parts);
         // A sixty-fourth holds as many fingerprints as there are items of about 130 bytes.

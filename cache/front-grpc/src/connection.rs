@@ -146,9 +146,10 @@ where
             }
         }
         if !known {
-            known = true;
-            connection.set_initial_window_size(KNOWN_STREAM_WINDOW).map_err(other)?;
             connection.set_target_window_size(KNOWN_CONNECTION_WINDOW);
+            // Refused until the peer has acknowledged the first settings, which may come after
+            // its first call; the next call tries again.
+            known = connection.set_initial_window_size(KNOWN_STREAM_WINDOW).is_ok();
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What each operation promises, where memory is plenty.
 
 use super::*;
-use crate::{Action, ValueRef};
+use crate::shard::Key;
+use crate::{Action, ValueRef, hash};
 use bytes::Bytes;
 
 #[test]
@@ -143,6 +144,18 @@ fn a_flush_touches_no_other_keyspace() {
 }
 
 #[test]
+fn a_retired_keyspace_is_forgotten_once_it_is_gone() {
+    let mut shard = Shard::new(8 << 20, 0);
+    let key = Key { keyspace: KS, bytes: b"k", hash: hash::hash(0, KS, b"k") };
+    shard.put(key, Value::Copied(b"v"), later(HOUR), NOW).unwrap();
+    shard.retire(KS);
+    assert_ne!(shard.retired.memory_bytes(), 0);
+    while shard.maintain(NOW, &mut 1) {}
+    assert_eq!(shard.retired.memory_bytes(), 0);
+    assert_eq!(shard.stats().items, 0);
+}
+
+#[test]
 fn maintenance_finds_the_expired_and_returns_their_memory() {
     let engine = engine(64 << 20);
     for n in 0..50_000_u32 {
@@ -158,5 +171,28 @@ fn maintenance_finds_the_expired_and_returns_their_memory() {
     assert!(stats.memory_bytes < full * 7 / 10, "{} of {full}", stats.memory_bytes);
     while engine.maintain(later(HOUR), 1000) {}
     assert_eq!(engine.stats().items, 0);
+    engine.audit();
+}
+
+#[test]
+fn updates_from_many_threads_are_all_counted() {
+    let engine = engine(64 << 20);
+    let increment = |item: Option<crate::Item<'_>>| {
+        let count = item.map_or(0, |item| item.value.as_bytes().len());
+        let value = Value::Shared(vec![b'|'; count + 1].into());
+        (Action::Put { value, expires: later(HOUR) }, ())
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for n in 0..2000_u64 {
+                    engine.update(KS, &[(n % 7) as u8], NOW, increment).unwrap();
+                    engine.maintain(NOW, 3);
+                }
+            });
+        }
+    });
+    let counts = (0..7_u8).map(|key| engine.get(KS, &[key], NOW, |i| i.value.as_bytes().len()));
+    assert_eq!(counts.flatten().sum::<usize>(), 8000);
     engine.audit();
 }

@@ -5,19 +5,26 @@ use super::*;
 #[test]
 fn overwriting_never_evicts_while_the_live_set_fits() {
     let engine = engine(8 << 20);
-    // About 4 MB alive at any time, in 100 generations of changing sizes.
-    for round in 0..100_u64 {
-        for n in 0..4000_u64 {
-            let len = (n * 37 + round * 411) % 1800;
-            set(&engine, KS, &format!("key-{n}"), &vec![round as u8; len as usize]).unwrap();
-        }
+    // A few items that nobody touches again, so that an eviction would take them first.
+    for n in 0..1000 {
+        set(&engine, KS, &format!("cold-{n}"), &[7; 200]).unwrap();
+    }
+    // About 4 MB alive at any time, overwritten 100 times on average, in no order, with changing
+    // sizes: dead bytes are everywhere, dead segments are not.
+    let mut sizes = vec![None; 4000];
+    let mut random = 1_u64;
+    for _ in 0..400_000 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (n, len) = ((random >> 33) as usize % 4000, (random >> 45) as usize % 1800);
+        set(&engine, KS, &format!("key-{n}"), &vec![len as u8; len]).unwrap();
+        sizes[n] = Some(len);
     }
     engine.audit();
     let stats = engine.stats();
-    assert_eq!((stats.items, stats.evicted_total), (4000, 0));
-    for n in 0..4000_u64 {
-        let len = (n * 37 + 99 * 411) % 1800;
-        assert_eq!(get(&engine, KS, &format!("key-{n}")), Some(vec![99; len as usize]));
+    assert_eq!((stats.items, stats.evicted_total), (5000, 0));
+    for (n, len) in sizes.into_iter().enumerate() {
+        let value = len.map(|len| vec![len as u8; len]);
+        assert_eq!(get(&engine, KS, &format!("key-{n}")), value);
     }
 }
 
@@ -41,6 +48,23 @@ fn retired_items_go_before_live_ones() {
 }
 
 #[test]
+fn retired_items_stay_unread_while_their_search_is_cut_short() {
+    let engine = engine(8 << 20);
+    // The numbers share a bit in the segments' sets: every segment has to be searched.
+    let (live, flushed) = (Keyspace(65), Keyspace(1));
+    for n in 0..20_000 {
+        set(&engine, live, &format!("key-{n}"), &[1; 100]).unwrap();
+    }
+    set(&engine, flushed, "last", b"v").unwrap();
+    engine.retire(flushed);
+    for n in 0..50_000 {
+        set(&engine, live, &format!("new-{n}"), &[1; 100]).unwrap();
+        assert_eq!(get(&engine, flushed, "last"), None);
+    }
+    engine.audit();
+}
+
+#[test]
 fn expired_items_go_before_live_ones() {
     let engine = engine(8 << 20);
     for n in 0..40_000 {
@@ -56,7 +80,7 @@ fn expired_items_go_before_live_ones() {
     engine.audit();
     let stats = engine.stats();
     assert_eq!(stats.evicted_total, 0);
-    assert!(stats.expired_total > 10_000);
+    assert!(stats.expired_total > 5_000);
 }
 
 #[test]

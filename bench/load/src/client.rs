@@ -1,0 +1,197 @@
+//! HTTP/2 connections that send what an SDK sends and read what it would read.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::{Method, Request, Version};
+use tokio::net::TcpStream;
+
+use crate::wire::{self, Outcome};
+
+/// gRPC's code for something that exists already.
+const ALREADY_EXISTS: u32 = 6;
+
+/// Who the loader says it is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The `authorization` header, without a scheme.
+    pub token: String,
+    /// The `cache` header.
+    pub cache: String,
+}
+
+impl Identity {
+    /// An identity whose token is `bytes` long and means nothing: for servers that check none.
+    #[must_use]
+    pub fn filler(cache: &str, bytes: usize) -> Self {
+        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let mut random = crate::keys::SplitMix::new(400);
+        let token = (0..bytes).map(|_| char::from(ALPHABET[random.below(64) as usize])).collect();
+        Self { token, cache: cache.to_owned() }
+    }
+}
+
+/// Several connections to one server, alike but for the stream each carries.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    connections: Vec<Connection>,
+}
+
+impl Pool {
+    /// Opens `connections` of them one after the other; their drivers run as tasks of the current runtime.
+    pub async fn connect(
+        address: SocketAddr,
+        connections: usize,
+        identity: &Identity,
+    ) -> anyhow::Result<Self> {
+        let template = Arc::new(Template::new(address, identity)?);
+        let mut opened = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            opened.push(Connection::open(address, Arc::clone(&template)).await?);
+        }
+        if opened.is_empty() {
+            bail!("at least one connection is needed");
+        }
+        Ok(Self { connections: opened })
+    }
+
+    /// The connections, in the order they were opened.
+    #[must_use]
+    pub fn connections(&self) -> &[Connection] {
+        &self.connections
+    }
+}
+
+/// One HTTP/2 connection; clones share it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    sender: SendRequest<Bytes>,
+    template: Arc<Template>,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// grpc-status 0, with what the message said.
+    Answered(Outcome),
+    /// Any other grpc-status.
+    Refused(u32),
+}
+
+impl Connection {
+    async fn open(address: SocketAddr, template: Arc<Template>) -> anyhow::Result<Self> {
+        let socket = TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
+        socket.set_nodelay(true)?;
+        let (sender, driver) = h2::client::Builder::new()
+            .initial_window_size(1 << 20)
+            .initial_connection_window_size(1 << 24)
+            .handshake(socket)
+            .await
+            .context("HTTP/2 handshake")?;
+        // An error of the connection reaches every call in flight, which reports it.
+        tokio::spawn(async move { driver.await.ok() });
+        Ok(Self { sender, template })
+    }
+
+    /// Reads a key.
+    pub async fn get(&mut self, key: &[u8]) -> anyhow::Result<Reply> {
+        let uri = self.template.get.clone();
+        self.call(uri, wire::single_field(key)).await
+    }
+
+    /// Writes a key.
+    pub async fn set(&mut self, key: &[u8], value: &[u8], ttl_milliseconds: u64) -> anyhow::Result<Reply> {
+        let uri = self.template.set.clone();
+        self.call(uri, wire::set(key, value, ttl_milliseconds)).await
+    }
+
+    /// Makes the cache that the identity names; one that exists already is as good.
+    pub async fn create_cache(&mut self) -> anyhow::Result<()> {
+        let body = wire::single_field(self.template.headers["cache"].as_bytes());
+        let uri = self.template.create_cache.clone();
+        match self.call(uri, body).await? {
+            Reply::Answered(_) | Reply::Refused(ALREADY_EXISTS) => Ok(()),
+            Reply::Refused(status) => bail!("the cache could not be made: grpc-status {status}"),
+        }
+    }
+
+    async fn call(&mut self, uri: Uri, body: Bytes) -> anyhow::Result<Reply> {
+        let mut request = Request::new(());
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = self.template.headers.clone();
+        poll_fn(|context| self.sender.poll_ready(context)).await?;
+        let (response, mut stream) = self.sender.send_request(request, false)?;
+        stream.send_data(body, true)?;
+        let (head, mut body) = response.await?.into_parts();
+        if let Some(status) = head.headers.get("grpc-status") {
+            return Ok(reply(status, Outcome::Other));
+        }
+        let mut outcome = Outcome::Other;
+        let mut first = true;
+        while let Some(data) = body.data().await {
+            let data = data?;
+            if first {
+                outcome = wire::outcome(&data);
+                first = false;
+            }
+            body.flow_control().release_capacity(data.len())?;
+        }
+        let trailers = body.trailers().await?.context("an answer without trailers")?;
+        let status = trailers.get("grpc-status").context("trailers without grpc-status")?;
+        Ok(reply(status, outcome))
+    }
+}
+
+fn reply(status: &HeaderValue, outcome: Outcome) -> Reply {
+    match status.to_str().ok().and_then(|text| text.parse().ok()) {
+        Some(0) => Reply::Answered(outcome),
+        Some(code) => Reply::Refused(code),
+        None => Reply::Refused(u32::MAX),
+    }
+}
+
+/// What every request repeats, made once.
+#[derive(Debug)]
+struct Template {
+    headers: HeaderMap,
+    get: Uri,
+    set: Uri,
+    create_cache: Uri,
+}
+
+impl Template {
+    fn new(address: SocketAddr, identity: &Identity) -> anyhow::Result<Self> {
+        let mut headers = HeaderMap::new();
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(&identity.token).context("the token")?);
+        headers.insert(
+            HeaderName::from_static("cache"),
+            HeaderValue::from_str(&identity.cache).context("the cache")?,
+        );
+        headers.insert(USER_AGENT, HeaderValue::from_static("tonic/0.14.9"));
+        headers.insert(HeaderName::from_static("grpc-timeout"), HeaderValue::from_static("15000000u"));
+        let uri = |path: &'static str| -> anyhow::Result<Uri> {
+            let authority: Authority = address.to_string().parse()?;
+            let mut parts = http::uri::Parts::default();
+            parts.scheme = Some(Scheme::HTTP);
+            parts.authority = Some(authority);
+            parts.path_and_query = Some(PathAndQuery::from_static(path));
+            Ok(Uri::from_parts(parts)?)
+        };
+        Ok(Self {
+            headers,
+            get: uri(wire::GET)?,
+            set: uri(wire::SET)?,
+            create_cache: uri(wire::CREATE_CACHE)?,
+        })
+    }
+}
