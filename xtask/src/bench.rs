@@ -1,11 +1,11 @@
-//! `cargo xtask bench`: build for measuring, then let the measuring program in `bench/` do the rest.
+//! `cargo xtask bench`: build for measuring, then let `kura-bench` do the rest.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::{
-    process::Run,
+    process::{Run, Transcript},
     project::{Profile, Project},
     stage::Outcome,
 };
@@ -18,33 +18,27 @@ pub(crate) struct Arguments {
     quick: bool,
 }
 
-/// Builds in release and runs the measurements.
+/// Builds in release and measures everything.
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
-    measure(project, arguments.quick).map(drop)
+    measure(project, &project.source("bench/results"), arguments.quick).map(drop)
 }
 
-/// The short form, as a stage of `test`.
+/// The short form, as a stage of `test`; its figures are thrown away.
 pub(crate) fn smoke(project: &Project) -> Result<Outcome> {
-    measure(project, true)?;
-    Ok(Outcome::passed())
+    let results = project.scratch_dir("bench")?;
+    let transcript = measure(project, results.path(), true)?;
+    Ok(Outcome::Passed(transcript.out.into_iter().filter(|line| line.contains(" goal ")).collect()))
 }
 
-fn measure(project: &Project, quick: bool) -> Result<()> {
-    build_release()?;
-    let mut run = Run::new(project.program(Profile::Release, "kura-load"));
-    run = run.arg("report").limit(Duration::from_secs(3 * 3600));
+fn measure(project: &Project, results: &Path, quick: bool) -> Result<Transcript> {
+    Run::new("cargo")
+        .args(["build", "--release", "--locked"])
+        .args(["-p", "kura", "-p", "kura-bench", "-p", "kura-load", "-p", "kura-yardstick"])
+        .shown()?;
+    let mut run = Run::new(project.program(Profile::Release, "kura-bench"));
+    run = run.arg("all").arg("--results").arg(results).limit(Duration::from_secs(3 * 3600));
     if quick {
         run = run.arg("--quick");
     }
-    run.shown().context("the measurement")?;
-    Ok(())
-}
-
-/// Everything users and measurements run.
-pub(crate) fn build_release() -> Result<()> {
-    Run::new("cargo")
-        .args(["build", "--release", "--locked"])
-        .args(["-p", "kura", "-p", "kura-cli", "-p", "kura-load", "-p", "kura-yardstick"])
-        .shown()
-        .map(drop)
+    run.shown()
 }

@@ -112,11 +112,12 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
     let mut suite = match client {
         Client::Rust => rust(project),
         Client::Python => Run::new(setup::python(project)?)
-            .args(["-m", "pytest", "-p", "no:cacheprovider"])
-            .arg(project.source("conformance/python")),
+            .args(["-m", "pytest"])
+            .arg(project.source("conformance/python"))
+            .env("PYTHONDONTWRITEBYTECODE", "1"),
         Client::Node => {
             let dir = setup::node(project)?;
-            Run::new("node").args(["--test", "--test-reporter", "spec"]).dir(dir)
+            Run::new("npm").args(["--silent", "test"]).dir(dir)
         }
     };
     suite = suite.env("KURA_MODE", mode.name()).env("CI", "true").limit(LIMIT);

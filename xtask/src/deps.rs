@@ -40,6 +40,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("kura-cli", &["kura-base", "kura-wire"], "speaks to any server, so it knows none"),
     ("kura-check", &["kura-base", "kura-wire"], "measures from outside"),
     ("kura-load", &["kura-base", "kura-wire"], "measures from outside"),
+    ("kura-bench", &["kura-base", "kura-wire", "kura-load"], "measures from outside"),
     ("kura-yardstick", &["kura-base"], "what Kura is compared with has nothing of Kura"),
     (
         "kura-fuzz",
