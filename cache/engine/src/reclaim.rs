@@ -102,11 +102,11 @@ impl Shard {
                     searches += u32::from(ended == 0);
                 }
                 Some(Task::Compact(segment)) => {
-                    self.sweep(segment, Sweep::Compact, now);
+                    self.sweep(segment, Sweep::Compact, now, 0);
                 }
                 None => {
                     let how = if fruitless < PATIENCE { Sweep::Evict } else { Sweep::Clear };
-                    if !self.evict(how, now) {
+                    if !self.evict(how, now, self.bounds.working.saturating_sub(growth)) {
                         break;
                     }
                     fruitless = if self.working_bytes() < before { 0 } else { fruitless + 1 };
@@ -130,7 +130,7 @@ impl Shard {
                     self.search(segment, now, max_items);
                 }
                 Some(Task::Compact(segment)) if fresh => {
-                    let visited = self.sweep(segment, Sweep::Compact, now);
+                    let visited = self.sweep(segment, Sweep::Compact, now, 0);
                     *max_items = max_items.saturating_sub(visited);
                     return true;
                 }
@@ -238,23 +238,25 @@ impl Shard {
 
     // === sweeping: freeing one segment ===
 
-    /// Frees the oldest segment of the queue whose turn it is; false if there is none.
-    fn evict(&mut self, how: Sweep, now: Millis) -> bool {
+    /// Sweeps the oldest segment of the queue whose turn it is; false if there is none.
+    fn evict(&mut self, how: Sweep, now: Millis, enough: u64) -> bool {
         let small = self.log.held_bytes(Queue::Small);
         let all: u64 = Queue::ALL.into_iter().map(|queue| self.log.held_bytes(queue)).sum();
         let order = if small * SMALL_SHARE > all { Queue::ALL } else { [Queue::Main, Queue::Small] };
         let Some(segment) = order.into_iter().find_map(|queue| self.log.oldest(queue)) else {
             return false;
         };
-        self.sweep(segment, how, now);
+        self.sweep(segment, how, now, enough);
         true
     }
 
-    /// Frees a segment; the number of records visited.
-    fn sweep(&mut self, number: u32, how: Sweep, now: Millis) -> usize {
+    /// Frees a segment; the number of records visited. A segment may hold many large items by
+    /// their numbers: the sweep stops early once evicting one of them left `enough` bytes or
+    /// less in log and index.
+    fn sweep(&mut self, number: u32, how: Sweep, now: Millis, enough: u64) -> usize {
         self.log.seal(number);
         let queue = self.log.segment(number).queue;
-        let (mut offset, mut visited) = (0, 0);
+        let (mut offset, mut visited) = (self.log.segment(number).head, 0);
         while let Some(header) = self.log.segment(number).header(offset) {
             let place = self.log.place(number, offset);
             offset += usize::from(header.slot_bytes);
@@ -285,10 +287,16 @@ impl Shard {
                         self.ghost.remember(hash);
                     }
                     self.unlink(place, hash, End::Evicted);
+                    if header.apart && self.working_bytes() <= enough {
+                        self.log.segment_mut(number).head = offset;
+                        break;
+                    }
                 }
             }
         }
-        self.log.release(number);
+        if self.log.segment(number).live == 0 {
+            self.log.release(number);
+        }
         visited
     }
 }

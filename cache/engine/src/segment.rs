@@ -50,6 +50,8 @@ pub(crate) struct Segment {
     pub(crate) data: Box<[u8]>,
     /// Bytes appended.
     pub(crate) used: usize,
+    /// Where a sweep goes on that stopped early: all records before are dead.
+    pub(crate) head: usize,
     /// Bytes of records that are not dead.
     pub(crate) live: usize,
     /// Heap bytes of its records that are kept apart.
@@ -73,6 +75,7 @@ impl Segment {
         Self {
             data,
             used: 0,
+            head: 0,
             live: 0,
             apart_bytes: 0,
             queue,
@@ -88,6 +91,7 @@ impl Segment {
     /// Starts over with no records.
     pub(crate) fn rewind(&mut self, born: u64) {
         self.used = 0;
+        self.head = 0;
         self.live = 0;
         self.born = born;
         self.forget_contents();

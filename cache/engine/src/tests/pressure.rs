@@ -131,6 +131,20 @@ fn memory_moves_between_tiny_and_large_items() {
 }
 
 #[test]
+fn large_items_go_one_by_one() {
+    let engine = engine(32 << 20);
+    for n in 0..2000 {
+        set(&engine, KS, &format!("key-{n}"), &vec![n as u8; 50_000 + n * 31 % 70_000]).unwrap();
+        let stats = engine.stats();
+        assert!(n < 700 || stats.payload_bytes > 30 << 20, "{stats:?}");
+    }
+    engine.audit();
+    for n in 1800..2000 {
+        assert!(get(&engine, KS, &format!("key-{n}")).is_some(), "the newest stay");
+    }
+}
+
+#[test]
 fn a_store_where_everything_is_hot_still_takes_writes() {
     let engine = engine(1 << 20);
     for n in 0..100_000 {
