@@ -4,6 +4,7 @@
 //! opens sockets and files, draws time and randomness, and hands all of that to the crates below.
 
 mod admin;
+mod bench;
 mod cache;
 mod config;
 mod control_socket;
@@ -43,6 +44,8 @@ enum Command {
     Cache(cache::CacheCommand),
     /// Print the /etc/hosts line for the cell's names
     Hosts(hosts::HostsCommand),
+    /// Measure servers as their callers see them
+    Bench(bench::BenchCommand),
 }
 
 fn main() -> ExitCode {
@@ -71,5 +74,6 @@ fn run(command: Command, started: Instant) -> anyhow::Result<ExitCode> {
         Command::Key(command) => command.run().map(|()| ExitCode::SUCCESS),
         Command::Cache(command) => command.run().map(|()| ExitCode::SUCCESS),
         Command::Hosts(command) => command.run().map(|()| ExitCode::SUCCESS),
+        Command::Bench(command) => command.run(),
     }
 }

@@ -1,0 +1,78 @@
+//! `kura bench check`: what one caller waits for, target beside target.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use kura_check::{Options, Target};
+
+/// Measures.
+#[derive(Args)]
+pub(crate) struct BenchCommand {
+    #[command(subcommand)]
+    command: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Write and read N items one after another at each target, targets taking turns
+    Check(Check),
+}
+
+#[derive(Args)]
+struct Check {
+    /// A way to a server: http://host:port, https://cell-host[:port] or a cell's host; may be repeated
+    #[arg(long = "target", value_name = "NAME=URL", required = true)]
+    targets: Vec<Target>,
+    /// Items to write at each target
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    writes: usize,
+    /// Items to read from each target
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    reads: usize,
+    /// The cache to use; created if it is not there
+    #[arg(long, default_value = "kura-check", value_name = "NAME")]
+    cache: String,
+    /// An API key, v1 or v2; better given in the environment than on a command line
+    #[arg(long, env = "MOMENTO_API_KEY", hide_env_values = true, value_name = "KEY")]
+    api_key: Option<String>,
+    /// Certificates (PEM) to trust instead of the machine's own
+    #[arg(long, env = "MOMENTO_CA_CERT", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl BenchCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The first call that failed.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let What::Check(check) = self.command;
+        let ca = match &check.ca {
+            None => Vec::new(),
+            Some(path) => {
+                vec![std::fs::read(path).with_context(|| format!("cannot read --ca {}", path.display()))?]
+            }
+        };
+        let options = Options {
+            targets: check.targets,
+            writes: check.writes,
+            reads: check.reads,
+            cache: check.cache,
+            api_key: check.api_key,
+            ca,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let report = runtime.block_on(kura_check::run(&options))?;
+        if check.json {
+            println!("{}", serde_json::to_string(&report)?);
+        } else {
+            print!("{report}");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
