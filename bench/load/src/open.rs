@@ -58,7 +58,7 @@ pub async fn run_for(
     }
     let unanswered = Arc::clone(&sample);
     match tokio::time::timeout(GRACE, async {
-        while waiting.len() > 0 {
+        while !waiting.is_empty() {
             waiting.join_next().await;
         }
     })

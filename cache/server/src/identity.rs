@@ -45,8 +45,6 @@ pub(crate) struct Identity {
     pub(crate) certificate: Arc<CertifiedKey>,
     /// What signs tokens.
     pub(crate) secret: SigningSecret,
-    /// What clients need to trust; `None` with certificate files of the user's.
-    pub(crate) ca_file: Option<PathBuf>,
 }
 
 impl Identity {
@@ -60,12 +58,11 @@ impl Identity {
         let secret = open_or_create_secret(data_dir)?;
         if let Some((chain, key)) = &options.tls_files {
             let certificate = Arc::new(certificates::load(chain, key)?);
-            return Ok(Self { certificate, secret, ca_file: None });
+            return Ok(Self { certificate, secret });
         }
         let names = options.cell.certificate_names(options.extra_names);
         let certificate = certificates::open_or_issue(data_dir, &names, options.now)?;
-        let ca_file = Some(data_dir.file(files::CA_CERTIFICATE));
-        Ok(Self { certificate: Arc::new(certificate), secret, ca_file })
+        Ok(Self { certificate: Arc::new(certificate), secret })
     }
 
     /// What a rustls `ServerConfig` serves its certificate from.

@@ -51,11 +51,6 @@ impl Cell {
         Ok(Self(text.to_ascii_lowercase()))
     }
 
-    /// The name as text.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// The host names that clients resolve, the cell's own first.
     pub(crate) fn hosts(&self) -> Vec<String> {
         let services = SERVICES.iter().map(|service| format!("{service}.{}", self.0));
@@ -98,9 +93,9 @@ mod tests {
     #[test]
     fn host_names_are_cells_and_nothing_else_is() {
         for good in [Cell::DEFAULT, "a", "a-b.c1", "1a.2b", "a.".repeat(100).trim_end_matches('.')] {
-            assert_eq!(Cell::parse(good).unwrap().as_str(), good);
+            assert_eq!(Cell::parse(good).unwrap().to_string(), good);
         }
-        assert_eq!(Cell::parse("Cell.Example").unwrap().as_str(), "cell.example");
+        assert_eq!(Cell::parse("Cell.Example").unwrap().to_string(), "cell.example");
         let long = "a".repeat(64);
         for bad in ["", ".", "a.", ".a", "-a.b", "a-.b", "a_b", "a b", "a:1", "10.0.0.1", "ü.de", &long] {
             let error = Cell::parse(bad).unwrap_err();
