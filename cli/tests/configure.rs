@@ -1,7 +1,5 @@
 //! `momento configure`: questions, files, the default cache.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
-
 mod common;
 
 use std::os::unix::fs::PermissionsExt;

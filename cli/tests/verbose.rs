@@ -1,6 +1,6 @@
 //! `--verbose`: which address was really reached.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, where a panic is a failure")]
 
 mod common;
 
