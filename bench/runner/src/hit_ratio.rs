@@ -31,10 +31,8 @@ pub(crate) async fn measure(binaries: &Binaries, quick: bool) -> anyhow::Result<
     let workload = Arc::new(Workload::new(&spec)?);
     let account = Account::new(Some(&binaries.kura))?;
     let server = Server::start(Kind::Kura { memory: Some(MEMORY.to_owned()) }, binaries, &account, &[])?;
+    server.create_cache().await?;
     let pool = Pool::connect(server.address, 8, &account.identity).await?;
-    if let [first, ..] = pool.connections() {
-        first.clone().create_cache().await?;
-    }
     eprintln!("{requests} look-aside requests");
     let sample = trace::look_aside(&pool, &workload, trace::draw(&workload, requests, 1), 4).await?;
     if sample.error_count() > 0 || sample.hits + sample.misses != requests as u64 {

@@ -105,7 +105,7 @@ async fn by_valgrind(
         bail!("errors under valgrind: {:?}", sample.errors);
     }
     drop(pool);
-    let text = server.stop()?;
+    let text = server.stop().await?;
     Ok((parse_valgrind(&text).context("valgrind said no total")?, sample.ops as f64))
 }
 

@@ -29,10 +29,8 @@ pub(crate) async fn measure(binaries: &Binaries, quick: bool) -> anyhow::Result<
     let workload = Arc::new(Workload::new(&spec)?);
     let account = Account::new(Some(&binaries.kura))?;
     let server = Server::start(Kind::Kura { memory: None }, binaries, &account, &[])?;
+    server.create_cache().await?;
     let pool = Pool::connect(server.address, 8, &account.identity).await?;
-    if let [first, ..] = pool.connections() {
-        first.clone().create_cache().await?;
-    }
     // Reads that miss bring connections, buffers and the token cache to life but store nothing.
     closed::run_for(&pool, &workload, 32, Duration::from_secs(1), 1).await?;
     tokio::time::sleep(Duration::from_millis(500)).await;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use kura_load::client::{Identity, Pool};
 use kura_load::closed;
 use kura_load::workload::{Workload, WorkloadSpec};
@@ -123,7 +123,7 @@ pub(crate) async fn prepare(server: &Server, pool: &Pool, workload: &Arc<Workloa
     if server.kind == Kind::Yardstick {
         return Ok(());
     }
-    pool.connections().first().context("no connection")?.clone().create_cache().await?;
+    server.create_cache().await?;
     let sample = closed::preload(pool, workload, 64usize.div_ceil(pool.connections().len())).await?;
     if sample.error_count() > 0 {
         bail!("preloading failed: {:?}", sample.errors);

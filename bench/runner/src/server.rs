@@ -6,13 +6,20 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use kura_load::client::Identity;
+use kura_load::client::{Identity, Pool};
 use rustix::process::{Pid, Signal};
 use rustix::thread::CpuSet;
 use tempfile::TempDir;
 
 /// The cache that benchmarks use.
 const CACHE: &str = "bench";
+/// What the key allows: the cache, and others that only bring the token to the 400 bytes of a usual one.
+const GRANTS: [&str; 4] = [
+    "bench:readwrite",
+    "a-cache-that-no-benchmark-uses-1:readonly",
+    "a-cache-that-no-benchmark-uses-2:readonly",
+    "a-cache-that-no-benchmark-uses-3:readonly",
+];
 /// How long a server may take until it accepts connections; long, since one may run under an instrument.
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long a server may take to end by itself.
@@ -65,7 +72,9 @@ impl Account {
             return Ok(Self { data, identity: Identity::filler(CACHE, 400) });
         };
         let made = Command::new(kura)
-            .args(["key", "create", "--name", "bench", "--format", "v2", "--data-dir"])
+            .args(["key", "create", "--name", "bench", "--format", "v2"])
+            .args(GRANTS.iter().flat_map(|grant| ["--cache", grant]))
+            .arg("--data-dir")
             .arg(data.path())
             .output()
             .context("run kura key create")?;
@@ -138,16 +147,34 @@ impl Server {
         Ok(server)
     }
 
+    /// Makes the cache that benchmarks use; the yardstick has none. The key may not do that, but to `--local` an
+    /// unknown token is a superuser's.
+    pub(crate) async fn create_cache(&self) -> anyhow::Result<()> {
+        if self.kind == Kind::Yardstick {
+            return Ok(());
+        }
+        let pool = Pool::connect(self.address, 1, &Identity::filler(CACHE, 16)).await?;
+        pool.connections().first().context("no connection")?.clone().create_cache().await
+    }
+
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks it to end and returns what it wrote on stderr, if that was captured.
-    pub(crate) fn stop(mut self) -> anyhow::Result<String> {
-        self.end();
+    /// Asks it to end and returns what it wrote on stderr, if that was captured. The loader's connections must be
+    /// driven meanwhile: a server that drains waits for them.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<String> {
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
+            rustix::process::kill_process(pid, Signal::TERM).ok();
+        }
+        let limit = Instant::now() + STOP_LIMIT;
+        while self.child.try_wait()?.is_none() && Instant::now() < limit {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         let mut text = String::new();
         if let Some(mut stderr) = self.child.stderr.take() {
+            self.child.kill().ok();
             std::io::Read::read_to_string(&mut stderr, &mut text)?;
         }
         Ok(text)
@@ -166,25 +193,13 @@ impl Server {
         }
         bail!("{} was not up after {START_LIMIT:?}", self.kind.label());
     }
-
-    fn end(&mut self) {
-        if let Some(pid) = Pid::from_raw(self.child.id() as i32)
-            && matches!(self.child.try_wait(), Ok(None))
-        {
-            rustix::process::kill_process(pid, Signal::TERM).ok();
-        }
-        let limit = Instant::now() + STOP_LIMIT;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < limit {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.end();
+        // Nothing it holds is worth a drain.
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
 
