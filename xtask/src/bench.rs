@@ -26,7 +26,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
 /// The short form, as a stage of `test`; its figures are thrown away.
 pub(crate) fn smoke(project: &Project) -> Result<Outcome> {
     let results = project.scratch_dir("bench")?;
-    let transcript = measure(project, results.path(), true)?;
+    let transcript = measure(project, &results.path().join("results"), true)?;
     Ok(Outcome::Passed(transcript.out.into_iter().filter(|line| line.contains(" goal ")).collect()))
 }
 
