@@ -129,11 +129,20 @@ impl Inside {
             here != self.outside,
             "this is the host's own mount namespace; use `cargo xtask demo` or `test`"
         );
+        forget_own_name(project);
         furnish(project, &self.cell)?;
         match self.job {
             Job::Demo => demo::inside(project),
             Job::Conformance { client, mode } => conformance::inside(project, client, mode),
         }
+    }
+}
+
+/// Removes the copy this was started from: it runs on, and nothing is left behind however it ends.
+fn forget_own_name(project: &Project) {
+    match fs::read_link("/proc/self/exe") {
+        Ok(copy) if copy.starts_with(project.target("scratch")) => drop(fs::remove_file(copy)),
+        _ => {}
     }
 }
 
