@@ -41,24 +41,21 @@ async fn subscribe(client: &CacheClient, cache: &str, topic: &str) -> Result<Out
     let mut opened = false;
     loop {
         let ended = match client.subscribe(cache, topic, cursor.resume_at, cursor.page).await {
-            Ok(mut stream) => {
-                opened = true;
-                loop {
-                    match stream.message().await {
-                        Ok(Some(item)) => {
-                            wait = FIRST_WAIT;
-                            if let Some(text) = cursor.take(item) {
-                                output::line(&text)?;
-                            }
+            Ok(mut stream) => loop {
+                match stream.message().await {
+                    Ok(Some(item)) => {
+                        (opened, wait) = (true, FIRST_WAIT);
+                        if let Some(text) = cursor.take(item) {
+                            output::line(&text)?;
                         }
-                        Ok(None) => break Status::new(Code::Unavailable, "the server ended the stream"),
-                        Err(status) => break status,
                     }
+                    Ok(None) => break Status::new(Code::Unavailable, "the server ended the stream"),
+                    Err(status) => break status,
                 }
-            }
+            },
             Err(status) => status,
         };
-        // Who cannot subscribe at all mistyped something, or the server is not there.
+        // The first message comes at once, be it a heartbeat: who gets none mistyped something, or the server is not there.
         if !opened {
             let why = sdk_error::message(&ended);
             return Err(CliError::new(format!("the subscription ended without receiving any values: {why}"))

@@ -127,7 +127,7 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
             let printed = Run::new(&kura)
                 .args(["key", "create", "--data-dir"])
                 .arg(&data)
-                .args(["--name", "conformance", "--format", mode.name(), "--endpoint", CELL])
+                .args(["--name", "conformance", "--format", mode.name()])
                 .output()?;
             let authority = authority(&data);
             suite

@@ -1,141 +1,127 @@
-//! The performance check of everyday users: N writes and N reads, one after another, a target
-//! beside another.
+//! The performance check of the article: so many writes, then so many reads, one after another.
 //!
-//! This is no benchmark of a server's capacity: with one call in flight at a time it measures
-//! what one caller waits for, through whatever lies between. It uses the channel of the
-//! `momento` command line. Targets take turns call by call, so that whatever disturbs the machine
-//! disturbs all of them alike. Every read is compared with what was written.
+//! It answers one question: what does each way to a cache cost its user? So it calls as
+//! `momento` calls, over the same client channel, one call at a time, and with several targets it
+//! makes one call on each in turn, so that a busy moment of the machine falls on all of them.
+//! It is no load generator: `kura-load` is.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), kura_check::CheckError> {
+//! let options = kura_check::Options {
+//!     targets: vec![kura_check::Target::parse("local=http://127.0.0.1:8080")?],
+//!     ..kura_check::Options::default()
+//! };
+//! let report = kura_check::run(&options).await?;
+//! println!("{report}");
+//! # Ok(())
+//! # }
+//! ```
 
 mod report;
+mod run;
 
-use std::time::{Duration, Instant};
+pub use report::{Phase, Ratios, Report, TargetReport};
+pub use run::run;
 
-use kura_wire::{CacheClient, ChannelOptions, Code, Endpoint, Key, Status};
+use kura_wire::Status;
 
-pub use report::{Report, Share, TargetReport};
+/// What to check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whom to call; at least one, with names of their own.
+    pub targets: Vec<Target>,
+    /// Writes to make on each target.
+    pub writes: usize,
+    /// Reads to make on each target, of what was written, from the first item on and again.
+    pub reads: usize,
+    /// The cache to use; it is created if it is absent and the key may.
+    pub cache: String,
+}
 
-/// Long enough for any check, short enough to leave nothing behind.
-const TTL: Duration = Duration::from_secs(600);
+impl Default for Options {
+    /// The article's numbers: 100 writes, then 100 reads; in the cache `kura-check`.
+    fn default() -> Self {
+        Self { targets: Vec::new(), writes: 100, reads: 100, cache: "kura-check".to_owned() }
+    }
+}
 
-/// One way to a server.
-#[derive(Clone, Debug)]
+/// One way to a cache.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     /// What the report calls it.
     pub name: String,
-    /// `http://host:port`, `https://cell-host[:port]` or the cell's host alone.
+    /// `http://host:port`, or `https://cell[:port]`, before whose host `cache.` and `control.`
+    /// are put; as [`kura_wire::Endpoint::parse`] reads it.
     pub url: String,
+    /// A key, if the target needs one.
+    pub api_key: Option<String>,
+    /// An authority in PEM form, trusted instead of the machine's.
+    pub ca: Option<Vec<u8>>,
 }
 
-impl std::str::FromStr for Target {
-    type Err = String;
-
+impl Target {
     /// Reads `NAME=URL`.
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((name, url)) if !name.is_empty() && !url.is_empty() => {
-                Ok(Self { name: name.to_owned(), url: url.to_owned() })
-            }
-            _ => Err(format!("{text:?} is no target; give NAME=URL, such as local=http://127.0.0.1:8080")),
+    ///
+    /// # Errors
+    /// [`CheckError::Target`] if `text` has another form.
+    pub fn parse(text: &str) -> Result<Self, CheckError> {
+        let invalid = || CheckError::Target { text: text.to_owned() };
+        let (name, url) = text.split_once('=').ok_or_else(invalid)?;
+        if name.is_empty() || kura_wire::Endpoint::parse(url).is_err() {
+            return Err(invalid());
         }
+        Ok(Self { name: name.to_owned(), url: url.to_owned(), api_key: None, ca: None })
     }
 }
 
-/// What to do.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The ways to compare; at least one.
-    pub targets: Vec<Target>,
-    /// Writes to each.
-    pub writes: usize,
-    /// Reads from each.
-    pub reads: usize,
-    /// The cache to use; it is created if it is not there.
-    pub cache: String,
-    /// An API key, v1 or v2; none for a plaintext server.
-    pub api_key: Option<String>,
-    /// Certificates in PEM form to trust instead of the machine's own.
-    pub ca: Vec<Vec<u8>>,
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target").field("name", &self.name).field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
-/// Why a check ended early, naming the target.
+/// Why a check gave no report.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CheckError {
+    /// A target is not written as `NAME=URL`.
+    #[error("Invalid target {text:?}: write NAME=http://host:port or NAME=https://cell[:port]")]
+    Target {
+        /// What was given.
+        text: String,
+    },
+    /// There is no target, or two have one name.
+    #[error("Give at least one target, each with a name of its own")]
+    Targets,
+    /// Reads were asked for without anything to read.
+    #[error("Reads need at least one write before them")]
+    NothingToRead,
     /// A call failed.
-    #[error("target {target}: {status}")]
+    #[error("{target}: {what} failed: {status}")]
     Call {
         /// The target's name.
         target: String,
-        /// What the server, or the way to it, said.
+        /// What was called, and on which item.
+        what: String,
+        /// How it ended.
         status: Status,
     },
-    /// A read gave something else than what was written.
-    #[error("target {target}: key {key} was written and then read differently")]
-    Lost {
+    /// The cache is not there, and the key may not create it.
+    #[error("{target}: there is no cache {cache:?} and the key may not create it; name another with --cache")]
+    NoCache {
         /// The target's name.
         target: String,
-        /// The key.
-        key: String,
+        /// The cache's name.
+        cache: String,
     },
-    /// The API key is none.
-    #[error("the API key is neither a v1 nor a v2 key")]
-    Key,
-}
-
-/// Runs the check.
-///
-/// # Errors
-/// The first thing that failed; nothing is measured around a failure.
-pub async fn run(options: &Options) -> Result<Report, CheckError> {
-    let token = match &options.api_key {
-        None => String::new(),
-        Some(text) => Key::parse(text).map_err(|_| CheckError::Key)?.authorization().to_owned(),
-    };
-    let mut clients = Vec::new();
-    for target in &options.targets {
-        let told = |status| CheckError::Call { target: target.name.clone(), status };
-        let endpoint = Endpoint::parse(&target.url).map_err(told)?;
-        let channel = ChannelOptions { ca: options.ca.clone(), ..ChannelOptions::default() };
-        let client = CacheClient::new(endpoint, &token, "check", channel).map_err(told)?;
-        prepare(&client, &options.cache).await.map_err(told)?;
-        clients.push((target, client));
-    }
-    let mut shares = vec![(Vec::new(), Vec::new()); clients.len()];
-    for number in 0..options.writes {
-        for ((target, client), (writes, _)) in clients.iter().zip(&mut shares) {
-            let (key, value) = item(number);
-            let began = Instant::now();
-            let written = client.set(&options.cache, key.as_bytes(), value.as_bytes(), TTL).await;
-            writes.push(began.elapsed());
-            written.map_err(|status| CheckError::Call { target: target.name.clone(), status })?;
-        }
-    }
-    for number in 0..options.reads {
-        for ((target, client), (_, reads)) in clients.iter().zip(&mut shares) {
-            // More reads than writes go round again.
-            let (key, value) = item(number % options.writes.max(1));
-            let began = Instant::now();
-            let read = client.get(&options.cache, key.as_bytes()).await;
-            reads.push(began.elapsed());
-            let read = read.map_err(|status| CheckError::Call { target: target.name.clone(), status })?;
-            if options.writes > 0 && read.as_deref() != Some(value.as_bytes()) {
-                return Err(CheckError::Lost { target: target.name.clone(), key });
-            }
-        }
-    }
-    Ok(Report::new(clients.iter().map(|(target, _)| target.name.clone()).zip(shares)))
-}
-
-/// Connects, and makes sure that the cache is there. A key that may not create caches is fine as
-/// long as the cache exists: the first write tells.
-async fn prepare(client: &CacheClient, cache: &str) -> Result<(), Status> {
-    client.connect().await?;
-    match client.create_cache(cache).await {
-        Ok(_) => Ok(()),
-        Err(status) if status.code == Code::PermissionDenied => Ok(()),
-        Err(status) => Err(status),
-    }
-}
-
-fn item(number: usize) -> (String, String) {
-    (format!("kura-check-key-{number}"), format!("kura-check-value-{number}"))
+    /// A read did not give what was written.
+    #[error("{target}: item {item} was read, but not as it was written: {found}")]
+    WrongValue {
+        /// The target's name.
+        target: String,
+        /// Which item, from 0.
+        item: usize,
+        /// What was found instead.
+        found: &'static str,
+    },
 }

@@ -23,7 +23,7 @@ enum What {
 #[derive(Args)]
 struct Check {
     /// A way to a server: http://host:port, https://cell-host[:port] or a cell's host; may be repeated
-    #[arg(long = "target", value_name = "NAME=URL", required = true)]
+    #[arg(long = "target", value_name = "NAME=URL", required = true, value_parser = Target::parse)]
     targets: Vec<Target>,
     /// Items to write at each target
     #[arg(long, default_value_t = 100, value_name = "N")]
@@ -52,24 +52,20 @@ impl BenchCommand {
     /// The first call that failed.
     pub(crate) fn run(self) -> Result<ExitCode> {
         let What::Check(check) = self.command;
-        let ca = match &check.ca {
-            None => Vec::new(),
-            Some(path) => {
-                vec![std::fs::read(path).with_context(|| format!("cannot read --ca {}", path.display()))?]
-            }
-        };
-        let options = Options {
-            targets: check.targets,
-            writes: check.writes,
-            reads: check.reads,
-            cache: check.cache,
-            api_key: check.api_key,
-            ca,
-        };
+        let ca = check
+            .ca
+            .map(|path| std::fs::read(&path).with_context(|| format!("cannot read --ca {}", path.display())))
+            .transpose()?;
+        let targets = check
+            .targets
+            .into_iter()
+            .map(|target| Target { api_key: check.api_key.clone(), ca: ca.clone(), ..target })
+            .collect();
+        let options = Options { targets, writes: check.writes, reads: check.reads, cache: check.cache };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let report = runtime.block_on(kura_check::run(&options))?;
         if check.json {
-            println!("{}", serde_json::to_string(&report)?);
+            println!("{}", report.to_json());
         } else {
             print!("{report}");
         }
