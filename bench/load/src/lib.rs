@@ -16,7 +16,7 @@
 //! use kura_load::workload::{Workload, WorkloadSpec};
 //!
 //! let pool = Pool::connect("127.0.0.1:8080".parse()?, 8, &Identity::filler("bench", 400)).await?;
-//! let workload = Workload::new(&WorkloadSpec::default())?;
+//! let workload = std::sync::Arc::new(Workload::new(&WorkloadSpec::default())?);
 //! let sample = kura_load::closed::run_for(&pool, &workload, 8, std::time::Duration::from_secs(1), 1).await?;
 //! println!("{:.0} operations a second", sample.ops_per_second());
 //! # Ok(())
