@@ -1,7 +1,7 @@
 //! Closed loop: a fixed number of requests in flight on each connection.
 //!
-//! Each slot is a task of its own that sends its next request as soon as its last is answered, so slots drift
-//! apart and the connection carries a stream of requests, not rounds of them. A run ends with nothing in flight:
+//! Each slot is a task of its own that sends its next request a random moment after its last is answered, so slots
+//! drift apart and the connection carries a stream of requests, not rounds of them. A run ends with nothing in flight:
 //! the operations it counted are exactly those the server worked for.
 
 use std::sync::Arc;
@@ -15,6 +15,9 @@ use crate::client::Pool;
 use crate::keys::SplitMix;
 use crate::report::Sample;
 use crate::workload::Workload;
+
+/// A slot lets the runtime turn fewer times than this, by chance, before its next request.
+const PAUSES: u32 = 8;
 
 /// Runs `inflight` slots on each connection for `duration`, then waits for what is still under way.
 pub async fn run_for(
@@ -44,7 +47,12 @@ pub async fn run_for(
                     if reply.is_err() {
                         return;
                     }
-                    sent = answered;
+                    // Answers that came in one segment wake their slots together; without this their next requests
+                    // would leave together too, and the connection would work in rounds.
+                    for _ in 0..random.below(PAUSES) {
+                        tokio::task::yield_now().await;
+                    }
+                    sent = Instant::now();
                 }
             });
         }

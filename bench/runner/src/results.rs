@@ -109,7 +109,10 @@ impl Report {
             }
         }
         reports.sort_by(|a, b| b.name.cmp(&a.name));
-        let table = directory.parent().unwrap_or(directory).join("RESULTS.md");
+        // Beside the folder if it is one of its own, else in it.
+        let beside = directory.file_name().is_some_and(|name| name == "results");
+        let home = directory.parent().filter(|_| beside).unwrap_or(directory);
+        let table = home.join("RESULTS.md");
         fs::write(table, document(&reports)).context("write the table")
     }
 }

@@ -38,6 +38,9 @@ const MAX_RESET_STREAMS: usize = 4096;
 /// How long a peer may take for its HTTP/2 preface.
 const PREFACE: Duration = Duration::from_secs(10);
 
+/// Most requests taken before the first of them is answered.
+const BATCH: usize = 64;
+
 /// What connections are told when the server stops.
 #[derive(Clone, Debug)]
 pub struct DrainSignal(watch::Receiver<Stage>);
@@ -120,6 +123,7 @@ where
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no HTTP/2 preface within 10 s"))?
         .map_err(other)?;
     let mut last_token = LastToken::default();
+    let mut batch = Vec::with_capacity(8);
     let mut known = false;
     let mut draining = false;
     let started = drain.clone().reached(Stage::Draining);
@@ -137,13 +141,28 @@ where
             () = &mut over => return Ok(()),
         };
         let Some(accepted) = accepted else { return Ok(()) };
-        let (request, respond) = accepted.map_err(other)?;
-        match begin(front, &mut last_token, request, respond) {
-            Begun::Refused => continue,
-            Begun::Answered => {}
-            Begun::Waiting(call, message) => {
-                tokio::spawn(call.run(message));
+        batch.push(accepted.map_err(other)?);
+        // All requests that came together are answered together: each turn of `accept` writes what
+        // is ready, and one write of many answers costs what one write of one does.
+        while batch.len() < BATCH {
+            match std::future::poll_fn(|cx| std::task::Poll::Ready(connection.poll_accept(cx))).await {
+                std::task::Poll::Ready(Some(next)) => batch.push(next.map_err(other)?),
+                std::task::Poll::Ready(None) | std::task::Poll::Pending => break,
             }
+        }
+        let mut authenticated = false;
+        for (request, respond) in batch.drain(..) {
+            match begin(front, &mut last_token, request, respond) {
+                Begun::Refused => continue,
+                Begun::Answered => {}
+                Begun::Waiting(call, message) => {
+                    tokio::spawn(call.run(message));
+                }
+            }
+            authenticated = true;
+        }
+        if !authenticated {
+            continue;
         }
         if !known {
             connection.set_target_window_size(KNOWN_CONNECTION_WINDOW);
