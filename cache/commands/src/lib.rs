@@ -84,12 +84,6 @@ impl Commands {
         &self.limits
     }
 
-    /// The session of a caller who may only ask whether the server is there.
-    #[must_use]
-    pub fn ping_session(&self) -> Arc<Session> {
-        self.sessions.nobody()
-    }
-
     /// Checks a token as it stands in the request.
     ///
     /// # Errors

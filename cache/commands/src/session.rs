@@ -38,8 +38,13 @@ pub struct Session {
 }
 
 impl Session {
-    fn of(permissions: Permissions) -> Self {
-        Self { permissions, key_id: None, expires: None, generation: AtomicU64::new(0) }
+    fn anonymous() -> Self {
+        Self {
+            permissions: Permissions::Superuser,
+            key_id: None,
+            expires: None,
+            generation: AtomicU64::new(0),
+        }
     }
 
     /// Checks that this session may do what `need` says to `cache`.
@@ -67,7 +72,6 @@ pub(crate) struct Sessions {
     secret: SigningSecret,
     authentication: Authentication,
     anonymous: Arc<Session>,
-    nobody: Arc<Session>,
     verified: RwLock<HashMap<Box<[u8]>, Arc<Session>>>,
 }
 
@@ -81,14 +85,9 @@ impl Sessions {
             registry,
             secret,
             authentication,
-            anonymous: Arc::new(Session::of(Permissions::Superuser)),
-            nobody: Arc::new(Session::of(Permissions::Explicit(Vec::new()))),
+            anonymous: Arc::new(Session::anonymous()),
             verified: RwLock::default(),
         }
-    }
-
-    pub(crate) fn nobody(&self) -> Arc<Session> {
-        self.nobody.clone()
     }
 
     pub(crate) fn authenticate(&self, token: &[u8], now: Millis) -> Result<Arc<Session>, Error> {

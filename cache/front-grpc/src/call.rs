@@ -20,13 +20,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::batch::{self, Broken};
 use crate::body::{Body, Progress};
+use crate::budget::Reserved;
 use crate::error::status;
 use crate::respond::{self, AT_ONCE_BYTES, Messages};
 use crate::scalar::{self, Answer};
 use crate::{Front, Method, control, metadata};
 
-/// How long a body may stand still before the call is given up.
-const BODY_STALLED: Duration = Duration::from_secs(20);
+/// How long a body may take once it is waited for; and again once room for it is reserved.
+const BODY: Duration = Duration::from_secs(20);
 
 /// The last token seen on a connection, and who it was: nearly all calls of a connection carry
 /// the same one.
@@ -49,8 +50,8 @@ pub(crate) enum Begun {
     Answered,
     /// It must wait: its message, if that is whole already, and the rest of its way.
     Waiting(Box<Call>, Option<Bytes>),
-    /// It was refused before its body was read.
-    Refused,
+    /// It is answered, and nobody was authenticated: its body was not read.
+    Stranger,
 }
 
 /// Takes a request as far as it goes without waiting.
@@ -63,15 +64,21 @@ pub(crate) fn begin(
     let (parts, body) = request.into_parts();
     if !parts.headers.get(CONTENT_TYPE).is_some_and(|value| metadata::is_grpc(value.as_bytes())) {
         respond::not_grpc(&mut respond);
-        return Begun::Refused;
+        return Begun::Stranger;
     }
     let method = Method::of(parts.uri.path());
+    if method == Method::Ping {
+        // Momento's Ping carries no credentials, so its body, which has nothing to say, is not read.
+        front.metrics.call_ended(method, Code::Ok);
+        respond::unary_at_once(&mut respond, Answer::of(&[]));
+        return Begun::Stranger;
+    }
     let session = match check_head(front, last_token, method, &parts) {
         Ok(session) => session,
         Err(status) => {
             front.metrics.call_ended(method, status.code);
             respond::fail(&mut respond, &status);
-            return Begun::Refused;
+            return Begun::Stranger;
         }
     };
     let mut call = Call {
@@ -130,8 +137,6 @@ fn check_head(
                 "vector indexes are retired: Momento's service ended them and this server never had them",
             ));
         }
-        // Momento's Ping carries no credentials.
-        Method::Ping => return Ok(front.commands.ping_session()),
         _ => {}
     }
     static NO_TOKEN: HeaderValue = HeaderValue::from_static("");
@@ -223,7 +228,7 @@ impl Call {
         let (message, _reserved) = match message {
             Some(message) => (message, None),
             None => match self.read().await {
-                Ok((message, reserved)) => (message, Some(reserved)),
+                Ok(read) => read,
                 Err(status) => return self.refuse(&status),
             },
         };
@@ -248,26 +253,20 @@ impl Call {
     }
 
     /// Reads the body, with room reserved for a message that did not come in one piece.
-    async fn read(&mut self) -> Result<(Bytes, crate::budget::Reserved), Status> {
+    async fn read(&mut self) -> Result<(Bytes, Option<Reserved>), Status> {
         let mut reserved = None;
         loop {
             let holds = reserved.is_some();
-            let progress = timeout(BODY_STALLED, poll_fn(|cx| self.body.poll(cx, holds))).await;
+            let progress = timeout(BODY, poll_fn(|cx| self.body.poll(cx, holds))).await;
             match progress {
                 Ok(progress) => match progress? {
-                    Progress::Message(message) => {
-                        let reserved = match reserved {
-                            Some(reserved) => reserved,
-                            None => self.front.budget.reserve(0).await,
-                        };
-                        return Ok((message, reserved));
-                    }
+                    Progress::Message(message) => return Ok((message, reserved)),
                     Progress::Announced(length) => reserved = Some(self.front.budget.reserve(length).await),
                 },
                 Err(_) => {
                     return Err(Status::new(
                         Code::DeadlineExceeded,
-                        format!("the request's body stood still for {} s", BODY_STALLED.as_secs()),
+                        format!("the request's body was not complete within {} s", BODY.as_secs()),
                     ));
                 }
             }
@@ -288,7 +287,6 @@ impl Call {
         let method = *method;
         let work = async move {
             match method {
-                Method::Ping => Ok(Answer::of(&[])),
                 Method::KeysExist => {
                     batch::keys_exist(&front.commands, cache(front, session, headers, method)?, message).await
                 }

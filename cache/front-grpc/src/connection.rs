@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use crate::Front;
 use crate::call::{Begun, LastToken, begin};
@@ -37,6 +37,10 @@ const MAX_HEADERS: u32 = 16 * 1024;
 const MAX_RESET_STREAMS: usize = 4096;
 /// How long a peer may take for its HTTP/2 preface.
 const PREFACE: Duration = Duration::from_secs(10);
+
+/// How long a peer that has no call open may take to close after our GOAWAY, before a stopping
+/// server closes by itself. One that reads at all does so within a round trip.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Most requests taken before the first of them is answered.
 const BATCH: usize = 64;
@@ -129,6 +133,7 @@ where
     let started = drain.clone().reached(Stage::Draining);
     let over = drain.reached(Stage::Over);
     tokio::pin!(started, over);
+    let mut farewell = interval(FAREWELL);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -136,9 +141,18 @@ where
             () = &mut started, if !draining => {
                 draining = true;
                 connection.graceful_shutdown();
+                farewell.reset();
                 continue;
             }
             () = &mut over => return Ok(()),
+            // A polite peer closes as soon as it has our GOAWAY; one that has no call open is not
+            // waited for.
+            _ = farewell.tick(), if draining => {
+                if connection.has_streams() {
+                    continue;
+                }
+                return Ok(());
+            }
         };
         let Some(accepted) = accepted else { return Ok(()) };
         batch.push(accepted.map_err(other)?);
@@ -153,7 +167,7 @@ where
         let mut authenticated = false;
         for (request, respond) in batch.drain(..) {
             match begin(front, &mut last_token, request, respond) {
-                Begun::Refused => continue,
+                Begun::Stranger => continue,
                 Begun::Answered => {}
                 Begun::Waiting(call, message) => {
                     tokio::spawn(call.run(message));
