@@ -47,6 +47,8 @@ pub fn execute(target: &Target, input: &[u8], seen: &mut Seen) -> Result<bool, S
 /// None if it took too long.
 fn once(target: &Target, input: &[u8], seen: &mut Seen) -> Result<Option<bool>, String> {
     drop(panics());
+    // What is noted meanwhile is not the parser's memory.
+    seen.reserve(4096);
     let mut trace = Trace { seen, fresh: false };
     MEMORY.reset_peak_usage();
     let held = MEMORY.current_usage();

@@ -27,7 +27,7 @@ fn check(input: &[u8], trace: &mut Trace<'_>) {
         sound.then(|| digits.parse::<u128>().unwrap() * nanos)
     });
     let read = parse_timeout(input);
-    trace.note((read.is_some(), input.last(), input.len().min(10)));
+    trace.note((read.and(input.last()), input.len().min(10)));
     assert_eq!(read.map(|timeout| timeout.as_nanos()), meant);
 
     let grpc = is_grpc(input);
