@@ -1,5 +1,6 @@
 //! The parsers that read what a peer sent, each with what must hold of it.
 
+mod connection;
 mod endpoint;
 mod fields;
 mod frames;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Target> {
         fields::TARGET,
         scalar::TARGET,
         request::TARGET,
+        connection::TARGET,
         timeout::TARGET,
         frames::TARGET,
         response_head::TARGET,

@@ -16,7 +16,7 @@ use kura_wire::{Code, Frames};
 
 use crate::input::{Input, pieces};
 use crate::{Target, Trace};
-use exchange::Server;
+pub(super) use exchange::Server;
 
 pub(super) const TARGET: Target = Target {
     // Some segments of the engine's log, the connection's windows on both sides, and no more

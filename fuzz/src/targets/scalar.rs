@@ -68,7 +68,7 @@ fn check(input: &[u8], trace: &mut Trace<'_>) {
             assert_eq!(decoded, meant, "{method:?}: decoded is not what is meant");
         }
         (Err(status), meant) => {
-            trace.note((method, &status.message));
+            trace.note((method, status.message.replace(|c: char| c.is_ascii_digit(), "")));
             assert_eq!(status.code, Code::InvalidArgument, "{status}");
             // Groups ended with proto2; the server refuses them instead of passing over them.
             let group = status.message.contains("wire type 3");

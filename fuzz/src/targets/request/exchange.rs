@@ -1,6 +1,7 @@
 //! One call over a connection in memory, with the server's own code at the other end.
 
 use std::cell::OnceCell;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use h2::client::ResponseFuture;
 use http::Request;
 use kura_front_grpc::{Front, drain, serve};
 use kura_wire::{Code, check_response_head, status_from_trailers};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::runtime::Runtime;
 
 /// Longest that a call may take. No header asks for more than the server's own patience.
@@ -22,13 +24,13 @@ pub(super) struct Answer {
 }
 
 /// A server for the calls of one thread.
-pub(super) struct Server {
+pub(in crate::targets) struct Server {
     runtime: Runtime,
     front: Arc<Front>,
 }
 
 impl Server {
-    pub(super) fn with<R>(run: impl FnOnce(&Self) -> R) -> R {
+    pub(in crate::targets) fn with<R>(run: impl FnOnce(&Self) -> R) -> R {
         thread_local! {
             static SERVER: OnceCell<Server> = const { OnceCell::new() };
         }
@@ -52,6 +54,29 @@ impl Server {
             let ended = tokio::time::timeout(PATIENCE, server).await;
             let _ = ended.expect("the connection ends in time").expect("serving does not panic");
             answer
+        })
+    }
+}
+
+impl Server {
+    /// Sends `bytes` on a connection of their own and ends it; how serving ended, and what came back.
+    pub(in crate::targets) fn hear(&self, bytes: &[u8]) -> (io::Result<()>, Vec<u8>) {
+        self.runtime.block_on(async {
+            let (mut near, far) = tokio::io::duplex(64 * 1024);
+            let (_drain, signal) = drain();
+            let server = tokio::spawn(serve(far, self.front.clone(), signal));
+            let talk = async {
+                // The server may close before it has read everything.
+                let _ = near.write_all(bytes).await;
+                let _ = near.shutdown().await;
+                let mut answered = Vec::new();
+                let _ = near.read_to_end(&mut answered).await;
+                answered
+            };
+            let answered =
+                tokio::time::timeout(PATIENCE, talk).await.expect("the connection is closed in time");
+            let ended = tokio::time::timeout(PATIENCE, server).await;
+            (ended.expect("the connection ends in time").expect("serving does not panic"), answered)
         })
     }
 }

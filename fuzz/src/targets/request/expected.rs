@@ -80,12 +80,12 @@ fn accepts(method: Method, message: &Bytes) -> bool {
         M::decode(message.clone()).is_ok()
     }
     match method {
-        Method::KeysExist => is::<cache::KeysExistRequest>(message) && !has_group(message),
-        Method::GetBatch => is::<cache::GetBatchRequest>(message) && !has_group(message),
+        Method::KeysExist => is::<cache::KeysExistRequest>(message) && !has_group(message, false),
+        Method::GetBatch => is::<cache::GetBatchRequest>(message) && !has_group(message, true),
         Method::SetBatch => {
             let sound =
                 |batch: cache::SetBatchRequest| batch.items.iter().all(|item| item.ttl_milliseconds > 0);
-            cache::SetBatchRequest::decode(message.clone()).is_ok_and(sound) && !has_group(message)
+            cache::SetBatchRequest::decode(message.clone()).is_ok_and(sound) && !has_group(message, true)
         }
         Method::CreateCache => is::<control::CreateCacheRequest>(message),
         Method::DeleteCache => is::<control::DeleteCacheRequest>(message),
@@ -101,12 +101,13 @@ fn accepts(method: Method, message: &Bytes) -> bool {
     }
 }
 
-/// Groups are refused where the server reads fields in place, and passed over by prost.
-fn has_group(message: &[u8]) -> bool {
+/// Groups are refused where the server reads fields in place, and passed over by prost. Of a batch
+/// field 1 is a message itself.
+fn has_group(message: &[u8], items: bool) -> bool {
     use kura_front_grpc::fields::{FieldError, Fields, Payload};
     Fields::of(message).any(|field| match field {
         Err(FieldError::WireType(3 | 4)) => true,
-        Ok((1, Payload::Bytes(item))) => {
+        Ok((1, Payload::Bytes(item))) if items => {
             Fields::of(item).any(|field| matches!(field, Err(FieldError::WireType(3 | 4))))
         }
         _ => false,
