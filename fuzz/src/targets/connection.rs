@@ -31,7 +31,9 @@ fn check(input: &[u8], trace: &mut Trace<'_>) {
     let mut sent = if input.byte() == 0 { Vec::new() } else { PREFACE.to_vec() };
     sent.extend_from_slice(input.rest());
     let (ended, answered) = Server::with(|server| server.hear(&sent));
-    trace.note(ended.map_err(|error| error.to_string()));
+    // Without what the error repeats of the input.
+    let kind = |error: std::io::Error| error.to_string().split(['"', '(']).next().map(str::to_owned);
+    trace.note(ended.map_err(kind));
     // The kinds of the frames that came back.
     let mut answered = &answered[..];
     while let Some((&[a, b, c, kind, flags], _)) = answered.split_first_chunk() {

@@ -52,7 +52,7 @@ fn check(json: &[u8], trace: &mut Trace<'_>) {
     trace.note((
         claims.format,
         claims.expires.is_some(),
-        &claims.permissions == &kura_tokens::Permissions::Superuser,
+        claims.permissions == kura_tokens::Permissions::Superuser,
     ));
 
     if let Ok(Value::Object(object)) = serde_json::from_slice(json) {

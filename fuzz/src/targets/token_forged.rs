@@ -55,7 +55,7 @@ fn check(input: &[u8], trace: &mut Trace<'_>) {
     };
     let Ok(text) = String::from_utf8(text) else { return };
     let verified = verify(secret, &text, Millis(1_500_000));
-    trace.note(&verified.as_ref().map(drop).map_err(ToString::to_string));
+    trace.note(verified.as_ref().map(drop).map_err(ToString::to_string));
     let minted = tokens.iter().find(|(token, _)| *token == text).map(|(_, claims)| claims);
     assert_eq!(verified.as_ref().ok(), minted, "{text:?}");
     assert!(verify(other, &text, Millis(0)).is_err(), "{text:?} verifies with another secret");
