@@ -221,9 +221,7 @@ impl Call {
         let deadline = self.deadline;
         // Work that is dropped here is not done: nothing is carried out before its turn.
         let code = match deadline.bound(self.prepare(message)).await {
-            Ok(Prepared::Answer(answer, _room)) => {
-                respond::unary(&mut self.respond, answer, deadline).await
-            }
+            Ok(Prepared::Answer(answer, _room)) => respond::unary(&mut self.respond, answer, deadline).await,
             Ok(Prepared::Batch(cache, message, _room)) => self.stream(cache, &message).await,
             Err(status) => {
                 respond::fail(&mut self.respond, &status);
