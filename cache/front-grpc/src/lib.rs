@@ -24,6 +24,7 @@ mod pace;
 mod respond;
 mod route;
 mod scalar;
+mod valve;
 
 use std::sync::Arc;
 

@@ -50,7 +50,10 @@ impl Server {
 
 impl Connection {
     async fn start(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        let (sender, connection) = h2::client::handshake(io).await.unwrap();
+        // Answers that come after their calls were cancelled must not trouble this side.
+        let mut builder = h2::client::Builder::new();
+        builder.data_frame_budget(usize::MAX).max_local_error_reset_streams(None);
+        let (sender, connection) = builder.handshake(io).await.unwrap();
         tokio::spawn(connection);
         Self { sender }
     }
