@@ -14,10 +14,12 @@ use kura_commands::{Authentication, Commands, Parts};
 use kura_front_grpc::{Front, Options, drain, serve};
 use kura_store::{Data, Registry};
 use kura_tokens::SigningSecret;
-use kura_wire::protos::cache_client::{ECacheResult, GetBatchRequest, GetRequest, GetResponse, SetRequest};
+use kura_wire::protos::cache_client::{
+    ECacheResult, GetBatchRequest, GetRequest, GetResponse, KeysExistRequest, SetRequest,
+};
 use kura_wire::{Code, FRAME_HEADER_BYTES, encode_frame};
 use prost::Message;
-use tokio::time::{Instant, advance, sleep};
+use tokio::time::{Instant, advance, sleep, timeout};
 
 /// One connection to a server with a cache `c`.
 struct Client {
@@ -36,7 +38,7 @@ impl Client {
         });
         let superuser = commands.authenticate(b"").unwrap();
         commands.create_cache(&superuser, "c").unwrap();
-        let options = Options { max_concurrent_streams: 100, max_inflight_bytes: 64 << 20, random: || None };
+        let options = Options { max_concurrent_streams: 100, max_inflight_bytes: 10 << 20, random: || None };
         let (ours, theirs) = tokio::io::duplex(256 * 1024);
         let (drain, signal) = drain();
         tokio::spawn(async move {
@@ -243,4 +245,20 @@ async fn a_call_without_time_is_refused_whatever_it_is() {
     assert!(!client.holds(b"k").await);
     assert_eq!(client.call("Set", Some("99999999H"), set(b"k", 1)).await.code, Code::Ok);
     assert!(client.holds(b"k").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_requests_with_large_answers_do_not_wait_for_each_other() {
+    let mut client = Client::new().await;
+    // Two of 5 MB fill the budget of 10 MiB, and each is answered with 1 MB.
+    let cache_keys = (0..1_000_000_u32).map(|n| n.to_be_bytes()[1..].to_vec()).collect();
+    let million = encode_frame(&KeysExistRequest { cache_keys }).unwrap();
+    let calls = [client.begin("KeysExist", None), client.begin("KeysExist", None)];
+    let [first, second] = calls.map(|(response, mut body)| {
+        let message = million.clone();
+        async move { tokio::join!(Answer::of(response), send(&mut body, message, true)).0 }
+    });
+    let both = async { tokio::join!(first, second) };
+    let (first, second) = timeout(Duration::from_secs(600), both).await.unwrap();
+    assert_eq!((first.code, second.code), (Code::Ok, Code::Ok));
 }
