@@ -10,7 +10,7 @@ use kura_wire::Status;
 use crate::Method;
 use crate::error::{malformed, status, wrong_wire_type};
 use crate::fields::{Fields, Payload, put_varint};
-use crate::respond::{AT_ONCE_BYTES, Gone, Messages};
+use crate::respond::{AT_ONCE_BYTES, Broken, Messages};
 use crate::scalar::{self, Answer};
 
 /// Keys handled before other tasks get their turn: some 100 µs of work.
@@ -41,26 +41,6 @@ pub(crate) async fn keys_exist(commands: &Commands, cache: Cache, message: &Byte
         response.extend_from_slice(&exists);
     }
     Ok(Answer::of(&response))
-}
-
-/// How a stream of answers ended early.
-pub(crate) enum Broken {
-    /// With a status to tell.
-    Status(Status),
-    /// With nobody left to tell.
-    Gone,
-}
-
-impl From<Gone> for Broken {
-    fn from(Gone: Gone) -> Self {
-        Self::Gone
-    }
-}
-
-impl From<Status> for Broken {
-    fn from(status: Status) -> Self {
-        Self::Status(status)
-    }
 }
 
 /// Answers `GetBatch` and `SetBatch`: one message for each item, in the request's order.

@@ -3,7 +3,7 @@
 //! gRPC frames a message as a flag byte, four bytes of length and the message
 //! (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>).
 
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
@@ -44,6 +44,8 @@ pub(crate) enum Progress {
     Message(Bytes),
     /// The length is known and over what has come; reading goes on after room is reserved.
     Announced(usize),
+    /// Some more of it: so many bytes have come by now.
+    Partial(usize),
 }
 
 impl Body {
@@ -51,9 +53,10 @@ impl Body {
         Self { stream, max_message, received: Received::Nothing }
     }
 
-    /// Reads on until the body's end, or until the message's length is known if `reserved` says
-    /// that no room is held for it yet.
+    /// Reads what is there, up to the body's end, or until the message's length is known if
+    /// `reserved` says that no room is held for it yet.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, reserved: bool) -> Poll<Result<Progress, Status>> {
+        let before = self.received.as_slice().len();
         loop {
             if let Some(length) = self.announced()? {
                 let held = self.received.as_slice().len();
@@ -66,7 +69,11 @@ impl Body {
                     return Poll::Ready(self.finish(length));
                 }
             }
-            match ready!(self.stream.poll_data(cx)) {
+            let Poll::Ready(next) = self.stream.poll_data(cx) else {
+                let held = self.received.as_slice().len();
+                return if held > before { Poll::Ready(Ok(Progress::Partial(held))) } else { Poll::Pending };
+            };
+            match next {
                 Some(Ok(chunk)) => {
                     // The window opens again as soon as a chunk is taken; the budget, not the
                     // window, bounds what is held.

@@ -15,13 +15,16 @@ mod budget;
 mod call;
 mod connection;
 mod control;
+mod deadline;
 mod error;
 pub mod fields;
 pub mod metadata;
 mod metrics;
+mod pace;
 mod respond;
 mod route;
 mod scalar;
+mod valve;
 
 use std::sync::Arc;
 
