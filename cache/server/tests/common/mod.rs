@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,12 @@ use kura_wire::{CacheClient, ChannelOptions, Endpoint};
 /// Longest wait for anything here.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
+/// An address of this machine that nobody listens on. Another process could take it in between;
+/// then kura says so and the test fails.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
 /// The program under test.
 pub fn kura() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kura"));
@@ -20,34 +27,65 @@ pub fn kura() -> Command {
     command
 }
 
-/// A running server in plaintext local mode.
+/// A running server.
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
+    /// The authority that its clients trust; none in plaintext.
+    ca: Option<Vec<u8>>,
 }
 
 impl Server {
-    /// Starts one on a free port and waits until it is ready.
+    /// Starts one in plaintext local mode on a free port and waits until it is ready.
     pub fn local(arguments: &[&str]) -> Self {
-        // Another process could take the port in between; then kura says so and the test fails.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address();
+        Self::start(&["serve", "--local", "--local-listen", &address.to_string()], arguments, address)
+    }
+
+    /// Starts the secured service on a free port and waits until it is ready.
+    pub fn secured(data_dir: &Path, arguments: &[&str]) -> Self {
+        let address = free_address();
+        let listen =
+            ["serve", "--tls-listen", &address.to_string(), "--data-dir", data_dir.to_str().unwrap()];
+        let mut server = Self::start(&listen, arguments, address);
+        server.ca = Some(std::fs::read(data_dir.join("ca.pem")).unwrap());
+        server
+    }
+
+    fn start(mode: &[&str], arguments: &[&str], address: SocketAddr) -> Self {
         let mut command = kura();
-        command.args(["serve", "--local", "--memory", "64MiB", "--local-listen", &address.to_string()]);
-        let mut child = command.args(arguments).spawn().unwrap();
+        if !mode.contains(&"--local") && !arguments.contains(&"--admin-listen") {
+            command.env("KURA_ADMIN_LISTEN", "127.0.0.1:0");
+        }
+        let mut child = command.args(mode).args(["--memory", "64MiB"]).args(arguments).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
+        let (mut said, mut line) = (String::new(), String::new());
         while !line.starts_with("kura ready in ") {
             line.clear();
-            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "kura ended before it was ready");
+            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "kura ended before it was ready: {said}");
+            said.push_str(&line);
         }
         std::thread::spawn(move || stderr.read_to_end(&mut Vec::new()));
-        Self { child, address }
+        Self { child, address, ca: None }
+    }
+
+    /// Where clients connect.
+    pub fn url(&self) -> String {
+        let scheme = if self.ca.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// A client with this API key, empty for none.
     pub fn client(&self, token: &str) -> CacheClient {
-        let endpoint = Endpoint::parse(&format!("http://{}", self.address)).unwrap();
-        CacheClient::new(endpoint, token, "test", ChannelOptions::default()).unwrap()
+        let endpoint = Endpoint::parse(&self.url()).unwrap();
+        let ca = self.ca.iter().cloned().collect();
+        CacheClient::new(endpoint, token, "test", ChannelOptions { ca, ..ChannelOptions::default() }).unwrap()
+    }
+
+    /// Sends SIGKILL and waits for the end.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Sends SIGTERM.
