@@ -3,13 +3,16 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, where a panic is a failure")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use h2::client::SendRequest;
 use kura_wire::{CacheClient, ChannelOptions, Endpoint};
+use tokio::task::JoinHandle;
 
 /// Longest wait for anything here.
 pub const PATIENCE: Duration = Duration::from_secs(15);
@@ -50,6 +53,12 @@ impl Server {
         let mut server = Self::start(&listen, arguments, address);
         server.ca = Some(std::fs::read(data_dir.join("ca.pem")).unwrap());
         server
+    }
+
+    /// The same with a certificate that the server of another data directory has made.
+    pub fn secured_with(data_dir: &Path, cert: &Path, key: &Path, authority: &Path) -> Self {
+        std::fs::copy(authority.join("ca.pem"), data_dir.join("ca.pem")).unwrap();
+        Self::secured(data_dir, &["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()])
     }
 
     fn start(mode: &[&str], arguments: &[&str], address: SocketAddr) -> Self {
@@ -112,4 +121,35 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a program that failed said on standard error, and its exit code.
+pub fn failure(mut command: Command) -> (Option<i32>, String) {
+    let output = command.output().unwrap();
+    assert!(!output.status.success(), "it did not fail");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// The answer to `GET path` in plaintext HTTP/1.1: status line, head and body.
+pub fn http_get(address: SocketAddr, path: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// An HTTP/2 connection in plaintext, whose end is that of the task.
+pub async fn http2(address: SocketAddr) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+/// The head of a gRPC call.
+pub fn grpc(address: SocketAddr, path: &str) -> http::request::Builder {
+    http::Request::post(format!("http://{address}{path}")).header("content-type", "application/grpc")
 }
