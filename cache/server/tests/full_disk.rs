@@ -34,14 +34,14 @@ fn in_namespace(script: &str, arguments: &[&str]) -> Option<String> {
 /// Starts a server where `$1` KiB are free; then gives it room and uses what it left.
 const START: &str = r#"
 mount -t tmpfs -o size=$1k,mode=700 none "$D"
-serve() ( exec timeout 2 "$KURA" serve --data-dir "$D/data" --tls-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 )
-code=0; said=$(serve 2>&1) || code=$?
+set -- timeout 2 "$KURA" serve --data-dir "$D/data" --tls-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0
+code=0; said=$("$@" 2>&1) || code=$?
 echo "code $code"; echo "$said" | sed 's/^/said /'
 mount -o remount,size=64m "$D"
 "$KURA" cache create after --data-dir "$D/data"
 "$KURA" key create --name after --data-dir "$D/data" >/dev/null 2>&1
 "$KURA" cache list --data-dir "$D/data"
-serve 2>"$D/log" & server=$!
+"$@" 2>"$D/log" & server=$!
 n=0; while [ $n -lt 75 ] && ! grep -o 'kura ready' "$D/log"; do sleep 0.02; n=$((n + 1)); done
 kill $server; wait $server || true
 ls "$D/data"
