@@ -40,7 +40,7 @@ enum Command {
     Serve(Box<config::Settings>),
     /// Make, list and revoke API keys
     Key(key::KeyCommand),
-    /// Create, delete and list caches
+    /// Create, delete, flush and list caches
     Cache(cache::CacheCommand),
     /// Print the /etc/hosts line for the cell's names
     Hosts(hosts::HostsCommand),

@@ -161,7 +161,10 @@ impl State {
             config.cell.clone(),
             clock,
             config.limits.clone(),
-            move |(CacheEvent::Created(name) | CacheEvent::Deleted(name))| told.cache_changed(&name),
+            move |event| match event {
+                CacheEvent::Created(name) | CacheEvent::Deleted(name) => told.cache_changed(&name),
+                CacheEvent::Flushed(name) => told.cache_flushed(&name),
+            },
         ));
         Ok(Self { commands, admin, tls })
     }

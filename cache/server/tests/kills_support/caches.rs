@@ -1,10 +1,11 @@
 //! A caller of CreateCache and DeleteCache with a few names of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use kura_wire::{CacheClient, Code, Created};
 
-use super::{Known, Random};
+use super::{Known, Progress, Random};
 
 /// Names that one caller creates and deletes.
 const NAMES: usize = 4;
@@ -26,7 +27,7 @@ impl Caches {
     }
 
     /// Creates what is gone and deletes what is there until a call fails.
-    pub async fn change(mut self, client: Arc<CacheClient>) -> Self {
+    pub async fn change(mut self, client: Arc<CacheClient>, progress: Progress) -> Self {
         loop {
             let at = self.random.index(NAMES);
             let (name, before) = self.own[at].clone();
@@ -52,6 +53,7 @@ impl Caches {
             };
             self.own[at].1 = after;
             self.acknowledged += 1;
+            progress.fetch_add(1, Ordering::Relaxed);
         }
     }
 

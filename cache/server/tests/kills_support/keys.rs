@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::Ordering;
 
 use kura_wire::Code;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
-use super::{Known, Random};
+use super::{Known, Progress, Random};
 use crate::common::{Server, kura};
 
 /// Keys that one caller has live at a time; over it, it revokes one.
@@ -32,7 +33,7 @@ impl Keys {
     }
 
     /// Makes and revokes keys on one connection to the control socket, until it breaks.
-    pub async fn change_over_socket(mut self, data_dir: PathBuf) -> Self {
+    pub async fn change_over_socket(mut self, data_dir: PathBuf, progress: Progress) -> Self {
         let Ok(stream) = UnixStream::connect(data_dir.join("kura.sock")).await else { return self };
         let (read, mut write) = stream.into_split();
         let mut answers = BufReader::new(read).lines();
@@ -57,11 +58,12 @@ impl Keys {
                 }
                 None => self.created(&answer["done"]["key_created"]),
             }
+            progress.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Makes and revokes a few keys with `kura key`: on the data directory once no server runs.
-    pub async fn change_by_program(mut self, data_dir: PathBuf) -> Self {
+    pub async fn change_by_program(mut self, data_dir: PathBuf, progress: Progress) -> Self {
         for _ in 0..3 {
             let revoked = self.next_to_revoke();
             let mut command = tokio::process::Command::from(kura());
@@ -73,10 +75,11 @@ impl Keys {
             let output = command.output().await.unwrap();
             // The server may have died before it answered.
             match revoked {
-                _ if !output.status.success() => {}
+                _ if !output.status.success() => continue,
                 Some(id) => self.revoked(&id),
                 None => self.created(&serde_json::from_slice(&output.stdout).unwrap()),
             }
+            progress.fetch_add(1, Ordering::Relaxed);
         }
         self
     }

@@ -3,6 +3,9 @@
 mod caches;
 mod keys;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
 pub use caches::Caches;
 pub use keys::{Keys, list_keys};
 
@@ -16,6 +19,9 @@ pub enum Known {
     /// A change of it was under way when the server died: either is right.
     Open,
 }
+
+/// Changes acknowledged in a round so far.
+pub type Progress = Arc<AtomicU64>;
 
 /// Numbers that follow from a seed: SplitMix64.
 pub struct Random(u64);

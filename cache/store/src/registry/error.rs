@@ -53,6 +53,12 @@ pub enum RegistryError {
         /// The most there may be.
         limit: usize,
     },
+    /// There are as many keys as the server allows.
+    #[error("there are {limit} keys already, which is the limit; revoke one that is not needed")]
+    TooManyKeys {
+        /// The most there may be that were neither revoked nor have expired.
+        limit: usize,
+    },
     /// There is a key of this id.
     #[error("there is a key with the id {id} already")]
     KeyExists {
