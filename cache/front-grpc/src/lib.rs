@@ -17,6 +17,7 @@ mod connection;
 mod control;
 mod error;
 pub mod fields;
+mod latency;
 pub mod metadata;
 mod metrics;
 mod respond;

@@ -90,6 +90,23 @@ async fn metrics_count_what_happens_and_do_not_grow_with_what_callers_choose() {
     }
 }
 
+#[tokio::test]
+async fn the_durations_of_one_call_in_64_are_told() {
+    let admin = free_address();
+    let server = Server::local(&["--admin-listen", &admin.to_string()]);
+    let client = server.client("");
+    client.create_cache("c").await.unwrap();
+    for _ in 1..640 {
+        client.get("c", b"k").await.unwrap();
+    }
+    let samples = samples(admin);
+    let of = |series: &str| samples[&format!("kura_grpc_call_duration_seconds_{series}")];
+    let measured = of("count{way=\"at_once\"}") + of("count{way=\"waited\"}");
+    assert!((measured - 10.0).abs() < 0.5, "{measured}");
+    assert!(of("sum{way=\"at_once\"}") > 0.0);
+    assert!((of("bucket{way=\"at_once\",le=\"+Inf\"}") - of("count{way=\"at_once\"}")).abs() < 0.5);
+}
+
 #[test]
 fn health_and_readiness_are_told_to_whoever_asks_rightly() {
     let admin = free_address();
