@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use kura_wire::{CacheClient, ChannelOptions, Endpoint};
+use rustix::process::{Pid, Signal};
 use tokio::task::JoinHandle;
 
 /// Longest wait for anything here.
@@ -51,14 +52,19 @@ impl Server {
         let listen =
             ["serve", "--tls-listen", &address.to_string(), "--data-dir", data_dir.to_str().unwrap()];
         let mut server = Self::start(&listen, arguments, address);
-        server.ca = Some(std::fs::read(data_dir.join("ca.pem")).unwrap());
+        server.trust(data_dir);
         server
     }
 
     /// The same with a certificate that the server of another data directory has made.
     pub fn secured_with(data_dir: &Path, cert: &Path, key: &Path, authority: &Path) -> Self {
-        std::fs::copy(authority.join("ca.pem"), data_dir.join("ca.pem")).unwrap();
-        Self::secured(data_dir, &["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()])
+        let address = free_address();
+        let listen =
+            ["serve", "--tls-listen", &address.to_string(), "--data-dir", data_dir.to_str().unwrap()];
+        let files = ["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+        let mut server = Self::start(&listen, &files, address);
+        server.trust(authority);
+        server
     }
 
     fn start(mode: &[&str], arguments: &[&str], address: SocketAddr) -> Self {
@@ -97,10 +103,19 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Makes the clients from now on trust this authority.
+    pub fn trust(&mut self, authority: &Path) {
+        self.ca = Some(std::fs::read(authority.join("ca.pem")).unwrap());
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for its end; how it ended and how long that took.
