@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 
 use common::User;
 
-/// Longest median of a cold get. The goal of 15 ms is for a release build on a machine that does
-/// nothing else; this bound is for any build on any machine.
-const LONGEST: Duration = Duration::from_millis(100);
+/// Longest median of a cold get: the goal is for a release build.
+const LONGEST: Duration = Duration::from_millis(if cfg!(debug_assertions) { 100 } else { 15 });
 
 /// The `kura` that was built beside `momento`, built now if there is none.
 fn kura() -> Command {
@@ -151,7 +150,10 @@ fn a_cold_get_takes_milliseconds() {
         running.run("cache set k v").ok();
         // Of up to five medians one must hold: the machine may have other things to do.
         let held = (0..5).map(|_| median(&running)).find(|median| {
-            println!("cold momento cache get, {name}: median of 20 {:.1} ms", median.as_secs_f64() * 1000.0);
+            println!(
+                "cold: momento cache get, {name}, median of 20: {:.1} ms",
+                median.as_secs_f64() * 1000.0
+            );
             *median < LONGEST
         });
         assert!(held.is_some(), "{name}: no median of 20 under {LONGEST:?}");
