@@ -49,8 +49,7 @@ ls "$D/data"
 
 #[test]
 fn a_start_without_room_says_so_and_the_next_completes_it() {
-    let mut failed = 0;
-    for room in (4..4096).step_by(4) {
+    for (failed, room) in (4..4096).step_by(4).enumerate() {
         let kib = room.to_string();
         let Some(said) = in_namespace(START, &[&kib]) else {
             return;
@@ -61,7 +60,6 @@ fn a_start_without_room_says_so_and_the_next_completes_it() {
             assert!(failed >= 5, "{room} KiB were enough");
             return;
         }
-        failed += 1;
         println!("{room} KiB: {lines:?}");
         assert!(said.starts_with("code 1\n"), "{room} KiB: {said}");
         assert_eq!(lines.len(), 1, "{room} KiB: {said}");

@@ -10,10 +10,11 @@ mod kills_support;
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use common::Server;
 use kills_support::{Caches, Keys, Progress, Random};
+use kura_base::{Clock, SystemClock};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -31,8 +32,7 @@ fn setting(name: &str) -> Option<u64> {
 #[tokio::test]
 async fn acknowledged_changes_survive_kills() {
     let rounds = setting("KURA_KILLS").unwrap_or(20);
-    let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let seed = setting("KURA_KILLS_SEED").unwrap_or_else(|| u64::from(clock.subsec_nanos()));
+    let seed = setting("KURA_KILLS_SEED").unwrap_or_else(|| SystemClock.now().0);
     println!("kills: seed {seed}");
     let mut random = Random::new(seed);
     let dir = tempfile::tempdir().unwrap();
@@ -50,7 +50,7 @@ async fn acknowledged_changes_survive_kills() {
         for own in &mut keys {
             lost.extend(own.compare(&listed));
         }
-        if let Some(own) = keys.iter().nth(random.index(SOCKETS)) {
+        if let Some(own) = keys.get(random.index(SOCKETS)) {
             lost.extend(own.try_out(&server).await);
         }
         assert!(lost.is_empty(), "seed {seed}, round {round}, killed after {moment:?}:\n{}", lost.join("\n"));
