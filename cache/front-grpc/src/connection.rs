@@ -16,6 +16,7 @@ use tokio::time::{interval, timeout};
 
 use crate::Front;
 use crate::call::{Begun, LastToken, begin};
+use crate::latency::{Sampler, Way};
 use crate::valve::{self, Valve};
 
 /// How a connection treats its peer.
@@ -145,6 +146,7 @@ where
         .map_err(other)?;
     let mut last_token = LastToken::default();
     let mut batch = Vec::with_capacity(8);
+    let mut sampler = Sampler::default();
     let mut known = false;
     let mut draining = false;
     let mut begun = 0;
@@ -184,11 +186,23 @@ where
         }
         let mut authenticated = false;
         for (request, respond) in batch.drain(..) {
-            match begin(front, &mut last_token, request, respond) {
-                Begun::Stranger => continue,
-                Begun::Answered => {}
-                Begun::Waiting(call, message) => {
+            let measured = sampler.begin();
+            match (begin(front, &mut last_token, request, respond), measured) {
+                (Begun::Stranger, _) => continue,
+                (Begun::Answered, None) => {}
+                (Begun::Answered, Some(began)) => {
+                    front.metrics.latency.observe(Way::AtOnce, began.elapsed());
+                }
+                (Begun::Waiting(call, message), None) => {
                     tokio::spawn(call.run(message));
+                    begun += 1;
+                }
+                (Begun::Waiting(call, message), Some(began)) => {
+                    let front = front.clone();
+                    tokio::spawn(async move {
+                        call.run(message).await;
+                        front.metrics.latency.observe(Way::Waited, began.elapsed());
+                    });
                     begun += 1;
                 }
             }

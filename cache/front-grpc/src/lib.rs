@@ -18,6 +18,7 @@ mod control;
 mod deadline;
 mod error;
 pub mod fields;
+mod latency;
 pub mod metadata;
 mod metrics;
 mod pace;
