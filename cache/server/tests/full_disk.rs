@@ -93,7 +93,7 @@ echo "made $made"; echo "said $said"
 rm "$D/rest"
 "$KURA" cache create after --data-dir "$D/data"
 "$KURA" cache list --data-dir "$D/data" | wc -l
-kill -9 $server
+kill -9 $server; wait $server || true
 "$KURA" cache list --data-dir "$D/data" | wc -l
 trap - EXIT
 "#;
