@@ -38,6 +38,16 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "the program puts the parts together",
     ),
     ("kura-cli", &["kura-base", "kura-wire"], "speaks to any server, so it knows none"),
+    ("kura-model", &[], "pure: an AWS network as data"),
+    ("kura-netns", &["kura-model"], "makes what the plan says, knows nothing of requests"),
+    ("kura-dns", &["kura-model"], "answers what the plan says"),
+    ("kura-cloudformation", &["kura-model"], "templates become changes"),
+    ("kura-aws-api", &["kura-model", "kura-cloudformation"], "requests become changes"),
+    (
+        "kura-link",
+        &["kura-model", "kura-netns", "kura-dns", "kura-cloudformation", "kura-aws-api"],
+        "the daemon puts the parts together",
+    ),
     ("kura-check", &["kura-base", "kura-wire"], "measures from outside"),
     ("kura-load", &["kura-base", "kura-wire"], "measures from outside"),
     ("kura-bench", &["kura-base", "kura-wire", "kura-load"], "measures from outside"),
@@ -73,7 +83,7 @@ const ALLOWED_IN_TESTS: &[(&str, &[&str], &str)] = &[
 /// What a crate must not reach through any chain of dependencies, and why.
 const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
     (
-        &["kura-base", "kura-engine", "kura-tokens"],
+        &["kura-base", "kura-engine", "kura-tokens", "kura-model"],
         &["tokio", "mio", "socket2", "h2", "hyper", "tonic", "rustls", "rand", "getrandom"],
         "pure: time, ids and randomness are passed in, and there is no runtime and no socket",
     ),
