@@ -3,7 +3,7 @@
 //! The DEBUG lines of `momento --verbose` come from here, and the address in them is the one the
 //! kernel has for the connected socket.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -23,12 +23,14 @@ pub struct ChannelOptions {
     pub connect_timeout: Duration,
     /// Pings on an idle connection; none by default.
     pub keep_alive: Option<KeepAlive>,
+    /// Where to connect instead of the addresses that the host's name has; the name stays what TLS checks.
+    pub address: Option<IpAddr>,
 }
 
 impl Default for ChannelOptions {
     /// The machine's trusted authorities (or `SSL_CERT_FILE`'s), 5 s for each address, no pings.
     fn default() -> Self {
-        Self { ca: Vec::new(), connect_timeout: Duration::from_secs(5), keep_alive: None }
+        Self { ca: Vec::new(), connect_timeout: Duration::from_secs(5), keep_alive: None, address: None }
     }
 }
 
@@ -57,7 +59,7 @@ pub(crate) async fn connect(
         Scheme::Https => Some(TlsConnector::from(tls::client_config(&options.ca)?)),
     };
     let mut causes = Vec::new();
-    for address in resolve(target).await? {
+    for address in resolve(target, options.address).await? {
         let attempt = connect_one(target, address, connector.as_ref());
         match timeout(options.connect_timeout, attempt).await {
             Ok(Ok(connected)) => return Ok(connected),
@@ -69,9 +71,9 @@ pub(crate) async fn connect(
     Err(Status::new(Code::Unavailable, format!("Cannot connect to {target}: {causes}")))
 }
 
-async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Status> {
+async fn resolve(target: &Target, instead: Option<IpAddr>) -> Result<Vec<SocketAddr>, Status> {
     tracing::debug!("resolving host={:?}", target.host);
-    if let Some(ip) = target.ip() {
+    if let Some(ip) = instead.or_else(|| target.ip()) {
         return Ok(vec![SocketAddr::new(ip, target.port)]);
     }
     let addresses = tokio::net::lookup_host((target.host.as_str(), target.port)).await;

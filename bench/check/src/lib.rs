@@ -23,6 +23,8 @@ mod run;
 pub use report::{Phase, Ratios, Report, TargetReport};
 pub use run::run;
 
+use std::net::IpAddr;
+
 use kura_wire::Status;
 
 /// What to check.
@@ -57,6 +59,8 @@ pub struct Target {
     pub api_key: Option<String>,
     /// An authority in PEM form, trusted instead of the machine's.
     pub ca: Option<Vec<u8>>,
+    /// Where to connect instead of the addresses that the names have.
+    pub address: Option<IpAddr>,
 }
 
 impl Target {
@@ -70,7 +74,7 @@ impl Target {
         if name.is_empty() || kura_wire::Endpoint::parse(url).is_err() {
             return Err(invalid());
         }
-        Ok(Self { name: name.to_owned(), url: url.to_owned(), api_key: None, ca: None })
+        Ok(Self { name: name.to_owned(), url: url.to_owned(), api_key: None, ca: None, address: None })
     }
 }
 

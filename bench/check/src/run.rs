@@ -80,7 +80,8 @@ impl Lane {
         let key = target.api_key.as_deref().unwrap_or_default();
         // An enveloped key is opened; any other is sent as it is.
         let token = Key::parse(key).map_or_else(|_| key.to_owned(), |key| key.authorization().to_owned());
-        let options = ChannelOptions { ca: target.ca.iter().cloned().collect(), ..ChannelOptions::default() };
+        let ca = target.ca.iter().cloned().collect();
+        let options = ChannelOptions { ca, address: target.address, ..ChannelOptions::default() };
         let client = CacheClient::new(endpoint, &token, "check", options);
         let client = client.map_err(|status| failed("using the key", status))?;
         let created = client.create_cache(cache).await.map(drop);

@@ -79,6 +79,17 @@ async fn targets_take_turns_and_nothing_stays() {
 }
 
 #[tokio::test]
+async fn an_address_stands_in_for_a_name_that_leads_nowhere() {
+    let seen = Seen::default();
+    let peer = seen.peer("a").await;
+    let target = Target::parse(&format!("a=http://nowhere.invalid:{}", peer.address.port())).unwrap();
+    let target = Target { address: Some(peer.address.ip()), ..target };
+    let options = Options { targets: vec![target], writes: 1, reads: 1, ..Options::default() };
+    let report = kura_check::run(&options).await.unwrap();
+    assert_eq!(report.targets[0].address, peer.address.to_string());
+}
+
+#[tokio::test]
 async fn a_key_is_opened_and_sent() {
     let seen = Seen::default();
     let peer = Peer::start(move |call| {

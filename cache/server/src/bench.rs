@@ -1,5 +1,6 @@
 //! `kura bench check`: what one caller waits for, target beside target.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,6 +26,9 @@ struct Check {
     /// A way to a server: http://host:port, https://cell-host[:port] or a cell's host; may be repeated
     #[arg(long = "target", value_name = "NAME=URL", required = true, value_parser = Target::parse)]
     targets: Vec<Target>,
+    /// Where to connect to a target, instead of the addresses that its names have; the names stay what TLS checks
+    #[arg(long = "connect-to", value_name = "NAME=ADDRESS", value_parser = connect_to)]
+    connect_to: Vec<(String, IpAddr)>,
     /// Items to write at each target
     #[arg(long, default_value_t = 100, value_name = "N")]
     writes: usize,
@@ -56,11 +60,16 @@ impl BenchCommand {
             .ca
             .map(|path| std::fs::read(&path).with_context(|| format!("cannot read --ca {}", path.display())))
             .transpose()?;
-        let targets = check
+        let mut targets: Vec<Target> = check
             .targets
             .into_iter()
             .map(|target| Target { api_key: check.api_key.clone(), ca: ca.clone(), ..target })
             .collect();
+        for (name, address) in check.connect_to {
+            let target = targets.iter_mut().find(|target| target.name == name);
+            let target = target.with_context(|| format!("--connect-to {name}={address} names no --target"))?;
+            target.address = Some(address);
+        }
         let options = Options { targets, writes: check.writes, reads: check.reads, cache: check.cache };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let report = runtime.block_on(kura_check::run(&options))?;
@@ -71,4 +80,11 @@ impl BenchCommand {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Reads `NAME=ADDRESS`.
+fn connect_to(text: &str) -> Result<(String, IpAddr), String> {
+    let wrong = || format!("{text:?} is not NAME=ADDRESS, such as public=203.0.113.10");
+    let (name, address) = text.split_once('=').ok_or_else(wrong)?;
+    Ok((name.to_owned(), address.parse().map_err(|_| wrong())?))
 }
