@@ -14,6 +14,7 @@ use crate::{process::Run, project::Project};
 const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("kura-base", &[], "the bottom: names, units and limits know nobody"),
     ("kura-wire", &["kura-base"], "messages and statuses know the units, not the cache"),
+    ("kura-control-socket", &[], "how a command line reaches a daemon, whatever it asks"),
     ("kura-engine", &["kura-base"], "pure data structures"),
     ("kura-tokens", &["kura-base"], "pure minting and checking"),
     ("kura-store", &["kura-base", "kura-engine", "kura-tokens"], "keeps items, caches and keys; no protocol"),
@@ -45,7 +46,14 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("kura-aws-api", &["kura-model", "kura-cloudformation"], "requests become changes"),
     (
         "kura-link",
-        &["kura-model", "kura-netns", "kura-dns", "kura-cloudformation", "kura-aws-api"],
+        &[
+            "kura-control-socket",
+            "kura-model",
+            "kura-netns",
+            "kura-dns",
+            "kura-cloudformation",
+            "kura-aws-api",
+        ],
         "the daemon puts the parts together",
     ),
     ("kura-check", &["kura-base", "kura-wire"], "measures from outside"),
