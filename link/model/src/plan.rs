@@ -210,10 +210,17 @@ pub struct Forwarder {
     pub listen: (NamespaceName, SocketAddrV4),
     /// Where to, tried from a random one on.
     pub dial: BTreeSet<Dial>,
-    /// The endpoint whose connections these are, told in a PROXY protocol version 2 header.
-    pub proxy_v2: Option<String>,
+    /// The header that goes before each connection.
+    pub proxy_v2: Option<ProxyV2>,
     /// Seconds.
     pub idle_timeout: u32,
+}
+
+/// A PROXY protocol version 2 header.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ProxyV2 {
+    /// The endpoint whose connections these are; none for those made to the load balancer itself.
+    pub endpoint: Option<String>,
 }
 
 /// Where a forwarder connects to.
