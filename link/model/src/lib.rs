@@ -23,5 +23,6 @@ pub use cloud::Cloud;
 pub use error::Error;
 pub use ids::*;
 pub use network::{LINK_LOCAL_RESOLVER, PUBLIC_RANGE, PUBLIC_RESOLVER};
+pub use plan::{Health, plan};
 pub use stack::*;
 pub use state::*;
