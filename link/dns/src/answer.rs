@@ -34,7 +34,7 @@ pub struct Reply {
     /// Records in the order in which they are sent.
     pub answers: Vec<Record>,
     /// The zone's start of authority, when there is no record of the type or no such name.
-    pub authority: Option<Record>,
+    pub authorities: Vec<Record>,
 }
 
 impl Zones {
@@ -131,13 +131,13 @@ impl Ask<'_> {
 
 impl Reply {
     fn positive(answers: Vec<Record>) -> Self {
-        Self { code: ResponseCode::NoError, answers, authority: None }
+        Self { code: ResponseCode::NoError, answers, authorities: Vec::new() }
     }
 
     /// NODATA if the name exists, else NXDOMAIN.
     fn negative(exists: bool, apex: &LowerName) -> Self {
         let code = if exists { ResponseCode::NoError } else { ResponseCode::NXDomain };
-        Self { code, answers: Vec::new(), authority: Some(soa(apex)) }
+        Self { code, answers: Vec::new(), authorities: vec![soa(apex)] }
     }
 
     fn of(answers: Vec<Record>, name: &LowerName) -> Self {
@@ -187,3 +187,6 @@ fn soa(apex: &LowerName) -> Record {
     let data = SOA::new(name(server), name(mailbox), 1, 7200, 900, 1_209_600, TTL);
     Record::from_rdata(Name::from(apex), TTL, RData::SOA(data))
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,7 +122,7 @@ impl Question {
         message.metadata.response_code = reply.code;
         message.metadata.authoritative = authoritative;
         message.answers = reply.answers;
-        message.authorities.extend(reply.authority);
+        message.authorities = reply.authorities;
         encode(&message, self.limit(transport))
     }
 
@@ -217,3 +217,6 @@ fn encode(message: &Message, limit: u16) -> Vec<u8> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,3 +89,43 @@ pub(crate) fn is_loopback(name: &LowerName) -> bool {
     *name == LowerName::from(Name::from(Ipv4Addr::LOCALHOST))
         || *name == LowerName::from(Name::from(Ipv6Addr::LOCALHOST))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_never_asked_elsewhere() {
+        for (name, labels) in [
+            ("localhost.", Some(1)),
+            ("a.b.localhost.", Some(1)),
+            ("x.onion.", Some(1)),
+            ("ip-10-0-0-1.eu-west-1.compute.internal.", Some(2)),
+            ("vpce-svc-1.eu-west-1.vpce.amazonaws.com.", Some(3)),
+            ("lb-1.elb.eu-west-1.amazonaws.com.", Some(4)),
+            ("lb-1.eu-west-1.elb.amazonaws.com.", Some(3)),
+            ("1.0.0.10.in-addr.arpa.", Some(3)),
+            ("1.0.31.172.in-addr.arpa.", Some(4)),
+            ("1.0.32.172.in-addr.arpa.", None),
+            ("1.0.64.100.in-addr.arpa.", Some(4)),
+            ("1.0.63.100.in-addr.arpa.", None),
+            ("9.113.0.203.in-addr.arpa.", Some(5)),
+            ("9.114.0.203.in-addr.arpa.", None),
+            ("172.in-addr.arpa.", None),
+            ("in-addr.arpa.", None),
+            ("0.8.e.f.ip6.arpa.", Some(5)),
+            ("0.0.c.e.f.ip6.arpa.", None),
+            ("s3.eu-west-1.amazonaws.com.", None),
+            ("elbow.amazonaws.com.", None),
+            ("localhost.example.", None),
+            (".", None),
+        ] {
+            let name: LowerName = name.parse().unwrap();
+            assert_eq!(local_zone(&name).map(|zone| zone.labels), labels, "{name}");
+        }
+        for address in [Ipv6Addr::LOCALHOST, Ipv6Addr::UNSPECIFIED] {
+            let name = hickory_proto::rr::Name::from(address).into();
+            assert_eq!(local_zone(&name).map(|zone| zone.labels), Some(34), "{name}");
+        }
+    }
+}

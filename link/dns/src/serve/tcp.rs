@@ -58,7 +58,7 @@ async fn converse(stream: TcpStream, service: &Service) -> io::Result<()> {
     let idle = service.limits.idle;
     let (mut reader, mut writer) = stream.into_split();
     let (mut received, mut chunk) = (Vec::new(), vec![0; LONGEST]);
-    let mut waiting = JoinSet::new();
+    let mut waiting: JoinSet<Vec<u8>> = JoinSet::new();
     let mut deadline = Instant::now() + idle;
     let mut open = true;
     while open || !waiting.is_empty() {
@@ -69,7 +69,10 @@ async fn converse(stream: TcpStream, service: &Service) -> io::Result<()> {
                 open = length > 0;
                 received.extend_from_slice(&chunk[..length]);
             }
-            Some(Ok(answer)) = waiting.join_next() => push(&mut answers, &answer)?,
+            Some(answer) = waiting.join_next() => {
+                deadline = Instant::now() + idle;
+                push(&mut answers, &answer.map_err(io::Error::other)?)?;
+            }
             // What waits for the upstream ends by itself.
             () = sleep_until(deadline), if waiting.is_empty() => return Ok(()),
         }
