@@ -59,10 +59,10 @@ enum Command {
     Key(commands::key::KeyCommand),
     /// Hold the namespaces (started by `up`)
     #[command(hide = true)]
-    Anchor,
+    Anchor { held: PathBuf },
     /// Carry connections the kernel cannot (started by `up`)
     #[command(hide = true)]
-    Forwarder,
+    Forwarder { held: PathBuf },
 }
 
 /// `$XDG_STATE_HOME/kura-link`, else `~/.local/state/kura-link`, else `/var/lib/kura-link`.
@@ -101,7 +101,7 @@ fn run(command: Command, state_dir: PathBuf, log: &str) -> anyhow::Result<ExitCo
         Command::Trace(trace) => trace.run(&state_dir),
         Command::Flows(flows) => flows.run(&state_dir),
         Command::Key(key) => key.run(&state_dir),
-        Command::Anchor => kura_netns::anchor_main(&state_dir).map(|()| ExitCode::SUCCESS).map_err(Into::into),
-        Command::Forwarder => kura_netns::forwarder_main(&state_dir).map(|()| ExitCode::SUCCESS).map_err(Into::into),
+        Command::Anchor { held } => Ok(kura_netns::anchor_main(&held).map(|()| ExitCode::SUCCESS)?),
+        Command::Forwarder { held } => Ok(kura_netns::forwarder_main(&held).map(|()| ExitCode::SUCCESS)?),
     }
 }

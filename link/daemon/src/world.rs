@@ -63,7 +63,8 @@ pub fn open_account(cloud: &mut dyn Cloud, account: &AccountId) -> Result<(), Er
     if cloud.state().default_vpc(account).is_some() {
         return Ok(());
     }
-    let changes = kura_model::account_changes(cloud, account);
+    let zones = cloud.state().zones.clone();
+    let changes = kura_model::account_changes(&zones, |count| cloud.hex(count));
     changes.into_iter().try_for_each(|change| cloud.change(account, change, None))
 }
 
