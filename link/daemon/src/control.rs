@@ -38,13 +38,22 @@ pub enum Request {
 pub enum Answer {
     Status(Box<crate::commands::status::Report>),
     Published(Vec<Published>),
-    Trace(Box<kura_model::trace::Trace>),
-    Flows(Vec<crate::commands::flows::Flow>),
+    Trace(Traced),
+    Flows(Vec<crate::flow_log::Flow>),
     Instance(Inside),
     Key(AccessKey),
     /// Account and access key id.
     Keys(Vec<(String, String)>),
     Stopping,
+}
+
+/// Where a name leads.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Traced {
+    /// What the command exits with: 0 for a private way, 3 for a public one, 4 when refused.
+    pub code: u8,
+    pub text: String,
+    pub json: serde_json::Value,
 }
 
 /// What running inside an instance takes.

@@ -68,7 +68,7 @@ async fn answer(
         }
     };
     let request = Request::from_parts(head, body);
-    let answered = tokio::task::spawn_blocking(move || link.api(&request)).await;
+    let answered = tokio::task::spawn_blocking(move || link.api(request)).await;
     Ok(answered.map_or_else(
         |error| {
             tracing::error!(%error, "a request ended the thread that answered it");

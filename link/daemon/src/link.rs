@@ -15,17 +15,19 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use kura_aws_api::{Api, Observed, Settings};
 use kura_model::plan::{NamespaceName, Plan};
-use kura_model::{AccountId, Cloud, Health, InstanceId, InstanceState, State, Target, TargetGroupArn, plan};
-use kura_netns::{Fabric, Program};
+use kura_model::{AccountId, Cloud, Health, InstanceId, InstanceState, State, Target, TargetGroupArn, plan, trace};
+use kura_netns::{Changes, Fabric, Program};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
-use crate::commands::{flows, status};
+use crate::commands::trace::told;
+use crate::commands::status;
 use crate::control::{Answer, Inside, Request as Question};
 use crate::dns::Resolvers;
+use crate::flow_log::FlowLog;
 use crate::keys::{FIRST_ACCOUNT, Keys};
 use crate::world::{World, open_account};
-use crate::{publish, user_data};
+use crate::{publish, rim, user_data};
 
 /// What the daemon was told.
 pub struct Options {
@@ -57,6 +59,7 @@ struct Kernel {
     trouble: Option<String>,
     /// Instances whose user data was started, or needs no start.
     launched: BTreeMap<InstanceId, bool>,
+    flows: FlowLog,
 }
 
 impl Link {
@@ -78,7 +81,7 @@ impl Link {
         let launched = world.state().instances.keys().map(|id| (id.clone(), true)).collect();
         let fabric = Fabric::open(&dir, Program::current()?)?;
         let resolvers = Resolvers::new(options.upstream.clone());
-        let kernel = Kernel { fabric, plan: Plan::default(), trouble: None, launched };
+        let kernel = Kernel { fabric, plan: Plan::default(), trouble: None, launched, flows: FlowLog::default() };
         let api = RwLock::new(api(&options, &keys));
         keys.write_environment(options.listen, &options.region)?;
         let link = Arc::new(Self {
@@ -130,7 +133,7 @@ impl Link {
         kernel.trouble = brought.as_ref().err().map(|error| format!("{error:#}"));
         match &brought {
             Ok(changes) => {
-                tracing::debug!(changes, ms = since.elapsed().as_millis(), "the kernel is as it must be");
+                tracing::debug!(?changes, ms = since.elapsed().as_millis(), "the kernel is as it must be");
                 if !self.options.accept_any_key {
                     kernel.launch(state, self.dir());
                 }
@@ -151,13 +154,24 @@ impl Link {
         }
         let Kernel { fabric, plan, .. } = &mut *kernel;
         match fabric.verify(plan) {
-            Ok(changes) if changes.total() == 0 => {}
-            Ok(changes) => tracing::warn!(changes = changes.total(), "something in the kernel was changed by others; it is repaired"),
+            Ok(changes) if changes == Changes::default() => {}
+            Ok(changes) => tracing::warn!(?changes, "something in the kernel was changed by others; it is repaired"),
             Err(error) => {
                 tracing::error!(%error, "the kernel cannot be compared with what must stand");
                 kernel.trouble = Some(error.to_string());
             }
         }
+    }
+
+    /// Takes what passed since the last look into the flow log. To be called now and then.
+    ///
+    /// # Errors
+    /// A router that cannot be read.
+    pub fn look_at_flows(&self) -> Result<()> {
+        let world = self.world.lock();
+        let mut kernel = self.kernel.lock();
+        let Kernel { fabric, flows, .. } = &mut *kernel;
+        flows.look(world.state(), fabric, rim::now() / 1000)
     }
 
     /// What is known of targets' health has changed.
@@ -191,13 +205,12 @@ impl Link {
             Question::Trace { from, name, port } => {
                 let world = self.world.lock();
                 let health = self.health.lock();
-                let trace = kura_model::trace(world.state(), &health, &InstanceId::new(from), &name, port);
-                Ok(Answer::Trace(Box::new(trace?)))
+                let trace = trace(world.state(), &health, &InstanceId::new(from), &name, port);
+                Ok(Answer::Trace(told(&trace)?))
             }
             Question::Flows => {
-                let world = self.world.lock();
-                let mut kernel = self.kernel.lock();
-                Ok(Answer::Flows(flows::collect(world.state(), &mut kernel.fabric)?))
+                self.look_at_flows()?;
+                Ok(Answer::Flows(self.kernel.lock().flows.all()))
             }
             Question::Instance { id } => Ok(Answer::Instance(inside(self.world.lock().state(), &id)?)),
             Question::CreateKey { account } => {
@@ -236,13 +249,13 @@ impl Link {
 
 impl Kernel {
     /// Kernel first, names after: a name never leads where no path is.
-    fn bring(&mut self, plan: Plan, resolvers: &Resolvers) -> Result<usize> {
+    fn bring(&mut self, plan: Plan, resolvers: &Resolvers) -> Result<Changes> {
         // Names that go, go before what they lead to.
         resolvers.withdraw(&plan.names)?;
         let changes = self.fabric.reconcile(&plan)?;
-        resolvers.bring(&plan.names, &mut self.fabric)?;
+        resolvers.bring(&plan.names, &self.fabric)?;
         self.plan = plan;
-        Ok(changes.total())
+        Ok(changes)
     }
 
     /// Starts the user data of instances that were launched since.
@@ -296,7 +309,7 @@ struct Seen {
 
 impl Observed for Seen {
     fn healthy(&self, group: &TargetGroupArn, target: &Target) -> Option<bool> {
-        Some(!self.health.is_unhealthy(group, target))
+        Some(!self.health.unhealthy.iter().any(|(of, found, _)| of == group && found == target))
     }
 
     fn txt(&self, name: &str) -> Vec<String> {

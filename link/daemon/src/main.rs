@@ -6,6 +6,7 @@
 mod commands;
 mod control;
 mod dns;
+mod flow_log;
 mod health;
 mod http;
 mod journal;

@@ -153,7 +153,13 @@ async fn repair(link: Arc<Link>) {
     loop {
         tokio::time::sleep(REPAIR).await;
         let link = Arc::clone(&link);
-        if let Err(error) = tokio::task::spawn_blocking(move || link.repair()).await {
+        let look = move || {
+            link.repair();
+            if let Err(error) = link.look_at_flows() {
+                tracing::warn!(error = format!("{error:#}"), "the flow log misses some flows");
+            }
+        };
+        if let Err(error) = tokio::task::spawn_blocking(look).await {
             tracing::error!(%error, "the comparison with the kernel broke off");
         }
     }
@@ -168,7 +174,7 @@ fn upstream(given: Option<&str>) -> Result<Upstream> {
             let server = server.with_context(|| {
                 format!("--upstream {given:?} is neither `none` nor an address such as 192.0.2.1:53")
             })?;
-            Ok(Upstream::Servers(vec![server]))
+            Ok(Upstream::servers(vec![server]))
         }
         None => Ok(machine_servers()),
     }
@@ -182,5 +188,5 @@ fn machine_servers() -> Upstream {
         .filter_map(|line| line.strip_prefix("nameserver")?.trim().parse().ok())
         .map(|ip| SocketAddr::new(ip, 53))
         .collect();
-    if servers.is_empty() { Upstream::None } else { Upstream::Servers(servers) }
+    Upstream::servers(servers)
 }

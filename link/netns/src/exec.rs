@@ -40,6 +40,8 @@ pub struct Join {
     pub resolv_conf: String,
     /// What `/etc/hosts` holds.
     pub hosts: String,
+    /// Run as `nobody` where the calling user is root: what an instance was told to run is not the caller's word.
+    pub unprivileged: bool,
     /// The program and its arguments.
     pub command: Vec<OsString>,
 }
@@ -71,6 +73,9 @@ pub fn join_instance(join: &Join) -> Result<Infallible, Error> {
         let what = || "become the calling user again".to_owned();
         unshare(CloneFlags::CLONE_NEWUSER).during(what)?;
         map_user(0, 0, uid, gid).during(what)?;
+    }
+    if join.unprivileged && uid == 0 {
+        become_nobody()?;
     }
     drop_privileges()?;
     if let Ok(directory) = directory {
@@ -146,6 +151,17 @@ fn nsswitch() -> String {
     let text = fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
     let others = text.lines().filter(|line| !line.trim_start().starts_with("hosts:"));
     others.chain(["hosts: files dns"]).fold(String::new(), |text, line| text + line + "\n")
+}
+
+/// The user and group that own nothing, by Linux' number for them.
+const NOBODY: u32 = 65534;
+
+fn become_nobody() -> Result<(), Error> {
+    let what = || "become the user nobody".to_owned();
+    let (user, group) = (rustix::process::Uid::from_raw(NOBODY), rustix::process::Gid::from_raw(NOBODY));
+    rustix::thread::set_thread_groups(&[group]).during(what)?;
+    rustix::thread::set_thread_res_gid(group, group, group).during(what)?;
+    rustix::thread::set_thread_res_uid(user, user, user).during(what)
 }
 
 /// No capability, now or by way of what is run.

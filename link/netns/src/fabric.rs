@@ -16,8 +16,9 @@ use crate::{
     anchor::Anchor,
     error::{During as _, Error},
     forwarder,
-    nft::{self, Counter, Mark},
+    nft::{self, Counter, Mark, Refused},
     program::Program,
+    tracked::{self, Tracked},
 };
 
 /// What a reconciliation did. Nothing at all when everything stood already.
@@ -136,6 +137,22 @@ impl Fabric {
     /// When no such namespace stands, or `nft` fails.
     pub fn counters(&self, name: &NamespaceName) -> Result<BTreeMap<String, Counter>, Error> {
         self.inside(name, || nft::counters().during(|| format!("read the counters of {}", name.0)))
+    }
+
+    /// The flows a namespace's connection tracking knows. A flow between two interfaces of a router is there once.
+    ///
+    /// # Errors
+    /// When no such namespace stands, or the kernel does not list them.
+    pub fn tracked(&self, name: &NamespaceName) -> Result<Vec<Tracked>, Error> {
+        self.inside(name, || tracked::tracked().during(|| format!("read the connections of {}", name.0)))
+    }
+
+    /// The flows of TCP and UDP that a router's security groups refused in the last ten minutes.
+    ///
+    /// # Errors
+    /// When no such namespace stands, or `nft` fails.
+    pub fn refused(&self, name: &NamespaceName) -> Result<Vec<Refused>, Error> {
+        self.inside(name, || nft::refused().during(|| format!("read the refused flows of {}", name.0)))
     }
 
     /// Ends the forwarder, the anchor and with them every namespace. Processes that were started inside must be

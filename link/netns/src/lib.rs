@@ -31,6 +31,7 @@ mod nft;
 mod parallel;
 mod privileges;
 mod program;
+mod tracked;
 
 pub use anchor::{Anchor, anchor_main};
 pub use error::Error;
@@ -38,6 +39,7 @@ pub use exec::{Join, join_instance};
 pub use fabric::{Changes, Fabric, down};
 pub use forwarder::forwarder_main;
 pub use inside::inside;
-pub use nft::Counter;
+pub use nft::{Counter, Refused};
 pub use privileges::{Privileges, enter_privileges};
 pub use program::Program;
+pub use tracked::Tracked;

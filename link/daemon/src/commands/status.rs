@@ -139,7 +139,8 @@ pub fn collect(
     })
 }
 
-fn holder(state: &State, holder: &Holder) -> (String, String) {
+/// Whom a network interface belongs to, and its state.
+pub fn holder(state: &State, holder: &Holder) -> (String, String) {
     match holder {
         Holder::Instance(id, _) => {
             let of = state.instances.get(id).map_or("", |instance| match instance.state {

@@ -2,6 +2,7 @@
 
 mod apply;
 mod endpoint;
+mod flows;
 mod node;
 mod public;
 mod router;
@@ -33,6 +34,11 @@ const DNAT_HOOK: &str = "type nat hook prerouting priority dstnat; policy accept
 const SNAT_HOOK: &str = "type nat hook postrouting priority srcnat; policy accept;";
 const INPUT_HOOK: &str = "type filter hook input priority filter; policy drop;";
 const FORWARD_HOOK: &str = "type filter hook forward priority filter; policy drop;";
+
+/// The set of flows that interfaces' groups refused, `out` of them or `in` to them.
+fn refused_flows(direction: &str) -> String {
+    format!("refused-{direction}")
+}
 
 /// A namespace's rules.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -87,8 +87,12 @@ fn gate(main: &mut Table, filter: &RouterFilter, interface: &InterfaceFilter, di
         }
         rules.push(format!("jump {direction}-{group}"));
     }
+    let flows = super::refused_flows(direction);
+    let flow = "ip saddr . th sport . ip daddr . th dport . meta l4proto";
+    rules.push(format!("meta l4proto {{ tcp, udp }} update @{flows} {{ {flow} counter }}"));
     rules.push(format!("counter name \"{counter}\" drop"));
     main.counters.insert(counter);
+    main.flows.insert(flows);
     main.chain(format!("{direction}-{name}"), None, rules);
     Ok(())
 }

@@ -72,6 +72,17 @@ struct Object {
     bytes: u64,
 }
 
+/// What `nft -j` prints of something; `None` if that is not there.
+pub(super) fn json(arguments: &[&str]) -> io::Result<Option<Vec<BTreeMap<String, serde_json::Value>>>> {
+    let output = nft().arg("-j").args(arguments).output().map_err(missing)?;
+    if String::from_utf8_lossy(&output.stderr).contains("No such file or directory") {
+        return Ok(None);
+    }
+    said(&output).map_err(io::Error::other)?;
+    let listing: Listing = serde_json::from_slice(&output.stdout)?;
+    Ok(Some(listing.nftables))
+}
+
 fn list(arguments: &[&str]) -> io::Result<Vec<(String, Object)>> {
     let output = nft().arg("-j").args(arguments).output().map_err(missing)?;
     said(&output).map_err(io::Error::other)?;

@@ -19,8 +19,14 @@ pub(crate) struct Table {
     pub(crate) timeouts: BTreeSet<u32>,
     /// Sets of addresses.
     pub(crate) sets: BTreeMap<String, BTreeSet<Ipv4Addr>>,
+    /// Sets that rules put flows into: source, port, destination, port, protocol. Packets are counted by flow.
+    pub(crate) flows: BTreeSet<String>,
     pub(crate) chains: Vec<Chain>,
 }
+
+/// How long a flow stays in its set after its last packet, and how many there may be: the rest is only counted.
+const FLOW_SET: &str = "type ipv4_addr . inet_service . ipv4_addr . inet_service . inet_proto; \
+                        flags dynamic,timeout; timeout 10m; size 4096; counter;";
 
 /// A chain; with a hook, packets come to it by themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +63,7 @@ impl Table {
     pub(crate) fn names(&self) -> Names {
         Names {
             chains: self.chains.iter().map(|chain| chain.name.clone()).collect(),
-            sets: self.sets.keys().cloned().collect(),
+            sets: self.sets.keys().chain(&self.flows).cloned().collect(),
             counters: self.counters.clone(),
             timeouts: self.timeouts.iter().copied().map(timeout_name).collect(),
         }
@@ -82,6 +88,9 @@ impl Table {
                 let _ = writeln!(text, "\t\telements = {{ {} }}", join(addresses));
             }
             text.push_str("\t}\n");
+        }
+        for name in &self.flows {
+            let _ = writeln!(text, "\tset {name} {{ {FLOW_SET} }}");
         }
         for chain in &self.chains {
             let _ = writeln!(text, "\tchain {} {{", chain.name);
@@ -112,7 +121,7 @@ impl Table {
                 let _ = writeln!(text, "delete {kind} inet {table} {name}");
             }
         }
-        for name in standing.sets.intersection(&wanted.sets) {
+        for name in self.sets.keys().filter(|name| standing.sets.contains(*name)) {
             let _ = writeln!(text, "flush set inet {table} {name}");
         }
         // What stands already is not stated again: the kernel refuses to state a timeout twice.
