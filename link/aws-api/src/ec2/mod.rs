@@ -1,0 +1,3 @@
+//! EC2.
+use crate::api::Action;
+pub const ACTIONS: &[(&str, Action)] = &[];

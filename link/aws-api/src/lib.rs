@@ -1,0 +1,39 @@
+//! EC2, Elastic Load Balancing v2, STS and CloudFormation as `aws` and boto3 speak them.
+//!
+//! A request comes in whole and an answer goes out whole: [`Api::answer`] knows no socket, no clock and no runtime.
+//! It checks where the request comes from ([`guard`]), who signed it ([`signature`]), reads its form ([`query`]), finds
+//! the action, and writes AWS's XML ([`xml`]). Reading actions look at [`kura_model::State`], the others make a
+//! [`kura_model::Change`]; whether it may be made is the model's to say.
+//!
+//! The shapes are botocore's models; `tests/` drives this with boto3 and the `aws` command line and compares each
+//! answer with those models element by element. `ACTIONS.md` lists what is built. What is not built answers
+//! `InvalidAction`; a parameter that is not understood answers `UnknownParameter` and is never dropped.
+#![allow(missing_docs, reason = "fields named as AWS names them; types and rules are documented")]
+
+mod api;
+mod call;
+mod clock;
+mod ec2;
+mod guard;
+mod keys;
+mod listing;
+mod query;
+mod refusal;
+mod signature;
+mod sts;
+mod xml;
+
+pub use api::{Api, Settings};
+pub use guard::BODY_LIMIT_BYTES;
+pub use keys::{Caller, Key, Keys, Session};
+
+use kura_model::{Target, TargetGroupArn};
+
+/// What only the one who runs the network can see.
+pub trait Observed {
+    /// Whether a target takes connections; `None` before the first checks are through.
+    fn healthy(&self, group: &TargetGroupArn, target: &Target) -> Option<bool>;
+
+    /// The TXT records of a public name.
+    fn txt(&self, name: &str) -> Vec<String>;
+}
