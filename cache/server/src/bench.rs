@@ -67,7 +67,8 @@ impl BenchCommand {
             .collect();
         for (name, address) in check.connect_to {
             let target = targets.iter_mut().find(|target| target.name == name);
-            let target = target.with_context(|| format!("--connect-to {name}={address} names no --target"))?;
+            let target =
+                target.with_context(|| format!("--connect-to {name}={address} names no --target"))?;
             target.address = Some(address);
         }
         let options = Options { targets, writes: check.writes, reads: check.reads, cache: check.cache };

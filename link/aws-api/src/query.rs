@@ -76,7 +76,9 @@ impl Params {
     /// # Errors
     /// `MissingParameter`; an empty value is as good as none.
     pub fn need(&self, name: &str) -> Answer<String> {
-        self.text(name).filter(|value| !value.is_empty()).ok_or_else(|| Refusal::missing(&self.full_name(name)))
+        self.text(name)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| Refusal::missing(&self.full_name(name)))
     }
 
     /// A value of a type.
@@ -193,7 +195,8 @@ impl Params {
         match self.form.values.keys().find(|name| !used.contains(*name)) {
             None => Ok(()),
             Some(name) => {
-                let message = format!("The parameter {name} is not recognized or not supported here; leave it out");
+                let message =
+                    format!("The parameter {name} is not recognized or not supported here; leave it out");
                 Err(Refusal::new("UnknownParameter", message))
             }
         }

@@ -23,11 +23,19 @@ const WORK: Duration = Duration::from_secs(60);
 pub enum Request {
     Status,
     Publish(Box<Publication>),
-    Trace { from: String, name: String, port: u16 },
+    Trace {
+        from: String,
+        name: String,
+        port: u16,
+    },
     Flows,
     /// Where and how to run a command.
-    Instance { id: String },
-    CreateKey { account: Option<String> },
+    Instance {
+        id: String,
+    },
+    CreateKey {
+        account: Option<String>,
+    },
     Keys,
     Stop,
 }
@@ -80,9 +88,8 @@ pub fn socket(state_dir: &Path) -> PathBuf {
 /// # Errors
 /// That none runs, what it refused, or what went wrong on the way.
 pub fn request(state_dir: &Path, request: &Request) -> Result<Answer> {
-    ask(&socket(state_dir), request, WORK)?.ok_or_else(|| {
-        anyhow!("no kura-link runs on {}; start one with `kura-link up`", state_dir.display())
-    })
+    ask(&socket(state_dir), request, WORK)?
+        .ok_or_else(|| anyhow!("no kura-link runs on {}; start one with `kura-link up`", state_dir.display()))
 }
 
 /// An answer to another question than the one asked.

@@ -58,7 +58,9 @@ impl Resolvers {
         let mut left = inner.names.clone();
         for (router, resolver) in &mut left.resolvers {
             let stays = coming.resolvers.get(router);
-            resolver.zones.retain(|apex, zone| stays.is_some_and(|stays| stays.zones.get(apex) == Some(zone)));
+            resolver
+                .zones
+                .retain(|apex, zone| stays.is_some_and(|stays| stays.zones.get(apex) == Some(zone)));
         }
         if left != inner.names {
             inner.zones.send_replace(Arc::new(Zones::of(&left)?));

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use anyhow::Result;
-use kura_model::plan::NamespaceName;
-use kura_model::State;
-use kura_netns::{Fabric, Refused, Tracked};
 use crate::commands::status::holder;
+use anyhow::Result;
+use kura_model::State;
+use kura_model::plan::NamespaceName;
+use kura_netns::{Fabric, Refused, Tracked};
 use serde::{Deserialize, Serialize};
 
 /// Most flows that are kept; the oldest go first.
@@ -97,7 +97,9 @@ impl FlowLog {
                     (source, back, tracked.packets_back, tracked.bytes_back),
                     (destination, back, tracked.packets_back, tracked.bytes_back),
                 ] {
-                    if packets > 0 && let Some(interface) = state.interface_at(&vpc.id, address) {
+                    if packets > 0
+                        && let Some(interface) = state.interface_at(&vpc.id, address)
+                    {
                         let counted = (packets, bytes);
                         self.see(state, interface, ends, protocol, counted, Action::Accept, now_seconds);
                     }

@@ -59,7 +59,8 @@ async fn answer(
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) => {
             tracing::debug!(%error, %peer, "a request's body was refused");
-            let text = format!("the request cannot be read, or has more than {MAX_BODY_BYTES} bytes: {error}\n");
+            let text =
+                format!("the request cannot be read, or has more than {MAX_BODY_BYTES} bytes: {error}\n");
             return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, text));
         }
         Err(_) => {
@@ -72,7 +73,10 @@ async fn answer(
     Ok(answered.map_or_else(
         |error| {
             tracing::error!(%error, "a request ended the thread that answered it");
-            plain(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be answered; see the log\n".to_owned())
+            plain(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the request could not be answered; see the log\n".to_owned(),
+            )
         },
         |response| response.map(Full::new),
     ))

@@ -107,7 +107,9 @@ impl Journal {
         let line = line(&Record::Event(Box::new(event.clone())));
         let before = self.file.stream_position();
         let wrote = line.and_then(|line| self.file.write_all(&line));
-        if wrote.is_err() && let Ok(before) = before {
+        if wrote.is_err()
+            && let Ok(before) = before
+        {
             // A half-written line must not stand before later ones.
             let _ = self.file.set_len(before).and_then(|()| self.file.seek(SeekFrom::Start(before)));
         }
@@ -132,7 +134,8 @@ impl Journal {
     fn begin(&mut self, dir: &Path, state: &State) -> Result<(), JournalError> {
         let new = self.path.with_extension("new");
         let made = || {
-            let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
+            let mut file =
+                OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
             file.write_all(&line(&Record::State(Box::new(state.clone())))?)?;
             file.sync_all()?;
             std::fs::rename(&new, &self.path)?;
@@ -192,13 +195,17 @@ fn replay(mut file: &File, path: &Path) -> Result<(Option<State>, u64), JournalE
         let record = match parse(line) {
             Ok(record) => record,
             // Sound lines after a broken one: the broken one was once whole and acknowledged.
-            Err(reason) if lines.any(|(later, _)| parse(later).is_ok()) => return Err(damaged(number, reason)),
+            Err(reason) if lines.any(|(later, _)| parse(later).is_ok()) => {
+                return Err(damaged(number, reason));
+            }
             Err(_) => break,
         };
         state = Some(match (record, state) {
             (Record::State(begin), None) => *begin,
             (Record::State(_), Some(_)) => return Err(damaged(number, "a second beginning".to_owned())),
-            (Record::Event(_), None) => return Err(damaged(number, "an event before the beginning".to_owned())),
+            (Record::Event(_), None) => {
+                return Err(damaged(number, "an event before the beginning".to_owned()));
+            }
             (Record::Event(event), Some(state)) => {
                 apply(&state, &event).map_err(|refused| damaged(number, refused.to_string()))?
             }

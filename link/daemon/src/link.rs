@@ -15,13 +15,15 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use kura_aws_api::{Api, Observed, Settings};
 use kura_model::plan::{NamespaceName, Plan};
-use kura_model::{AccountId, Cloud, Health, InstanceId, InstanceState, State, Target, TargetGroupArn, plan, trace};
+use kura_model::{
+    AccountId, Cloud, Health, InstanceId, InstanceState, State, Target, TargetGroupArn, plan, trace,
+};
 use kura_netns::{Changes, Fabric, Program};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
-use crate::commands::trace::told;
 use crate::commands::status;
+use crate::commands::trace::told;
 use crate::control::{Answer, Inside, Request as Question};
 use crate::dns::Resolvers;
 use crate::flow_log::FlowLog;
@@ -81,7 +83,8 @@ impl Link {
         let launched = world.state().instances.keys().map(|id| (id.clone(), true)).collect();
         let fabric = Fabric::open(&dir, Program::current()?)?;
         let resolvers = Resolvers::new(options.upstream.clone());
-        let kernel = Kernel { fabric, plan: Plan::default(), trouble: None, launched, flows: FlowLog::default() };
+        let kernel =
+            Kernel { fabric, plan: Plan::default(), trouble: None, launched, flows: FlowLog::default() };
         let api = RwLock::new(api(&options, &keys));
         keys.write_environment(options.listen, &options.region)?;
         let link = Arc::new(Self {
@@ -114,7 +117,8 @@ impl Link {
         }
         if let Err(error) = world.sync() {
             tracing::error!(%error, "a change could not be written down");
-            let mut response = Response::new(Bytes::from(format!("the change could not be written down: {error}\n")));
+            let mut response =
+                Response::new(Bytes::from(format!("the change could not be written down: {error}\n")));
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             return response;
         }
@@ -138,7 +142,10 @@ impl Link {
                     kernel.launch(state, self.dir());
                 }
             }
-            Err(error) => tracing::error!(error = format!("{error:#}"), "the kernel is not as it must be; it is tried again"),
+            Err(error) => tracing::error!(
+                error = format!("{error:#}"),
+                "the kernel is not as it must be; it is tried again"
+            ),
         }
         brought.map(drop)
     }
@@ -155,7 +162,9 @@ impl Link {
         let Kernel { fabric, plan, .. } = &mut *kernel;
         match fabric.verify(plan) {
             Ok(changes) if changes == Changes::default() => {}
-            Ok(changes) => tracing::warn!(?changes, "something in the kernel was changed by others; it is repaired"),
+            Ok(changes) => {
+                tracing::warn!(?changes, "something in the kernel was changed by others; it is repaired")
+            }
             Err(error) => {
                 tracing::error!(%error, "the kernel cannot be compared with what must stand");
                 kernel.trouble = Some(error.to_string());
@@ -275,7 +284,8 @@ impl Kernel {
 
 /// What running a command inside an instance takes.
 fn inside(state: &State, id: &str) -> Result<Inside> {
-    let instance = state.instances.get(id).with_context(|| format!("The instance ID '{id}' does not exist"))?;
+    let instance =
+        state.instances.get(id).with_context(|| format!("The instance ID '{id}' does not exist"))?;
     let interface = instance.interface.as_ref().and_then(|id| state.interfaces.get(id));
     let interface = interface.filter(|_| instance.state == InstanceState::Running);
     let interface = interface.with_context(|| format!("instance {id} does not run"))?;

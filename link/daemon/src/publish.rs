@@ -77,7 +77,9 @@ pub fn publish(world: &mut dyn Cloud, publication: &Publication) -> Result<Vec<P
     if let Some(taken) = publication.private_dns.iter().find(|name| parameter(name).is_none()) {
         return Err(Error::new(
             "InvalidParameterValue",
-            format!("{taken:?} is not a name of a cell; it begins with cache., control., token. or api.cache."),
+            format!(
+                "{taken:?} is not a name of a cell; it begins with cache., control., token. or api.cache."
+            ),
         ));
     }
     let mut published = Vec::new();
@@ -183,9 +185,8 @@ fn load_balancer(
     let account = &destination.account;
     let region = world.state().region.clone();
     let tail = world.hex(16);
-    let arn = |kind: &str, rest: &str| {
-        format!("arn:aws:elasticloadbalancing:{region}:{account}:{kind}/{rest}")
-    };
+    let arn =
+        |kind: &str, rest: &str| format!("arn:aws:elasticloadbalancing:{region}:{account}:{kind}/{rest}");
     let balancer = LoadBalancerArn::new(arn("loadbalancer", &format!("net/{label}/{tail}")));
     let mut nodes = Vec::new();
     for subnet in subnets {
@@ -205,8 +206,11 @@ fn load_balancer(
     };
     world.change(account, change, None)?;
     // Consumers come through every zone; the destination is in one.
-    let cross_zone =
-        Change::ModifyLoadBalancer { arn: balancer.clone(), cross_zone: Some(true), deletion_protection: None };
+    let cross_zone = Change::ModifyLoadBalancer {
+        arn: balancer.clone(),
+        cross_zone: Some(true),
+        deletion_protection: None,
+    };
     world.change(account, cross_zone, None)?;
     for port in &publication.ports {
         let target_port = if publication.ports.len() == 1 { destination.port } else { *port };
@@ -219,16 +223,19 @@ fn load_balancer(
             kind: destination.kind,
             port: target_port,
             vpc: destination.vpc.clone(),
-            health: HealthCheck { port: None, interval: 10, timeout: 3, healthy_after: 2, unhealthy_after: 2 },
+            health: HealthCheck {
+                port: None,
+                interval: 10,
+                timeout: 3,
+                healthy_after: 2,
+                unhealthy_after: 2,
+            },
             tags: Tags::new(),
         };
         world.change(account, change, None)?;
         if publication.proxy_protocol && scheme == Scheme::Internal {
-            let change = Change::ModifyTargetGroup {
-                arn: group.clone(),
-                health: None,
-                proxy_protocol_v2: Some(true),
-            };
+            let change =
+                Change::ModifyTargetGroup { arn: group.clone(), health: None, proxy_protocol_v2: Some(true) };
             world.change(account, change, None)?;
         }
         let targets = BTreeSet::from([Target { id: destination.id.clone(), port: target_port }]);

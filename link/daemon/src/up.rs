@@ -54,7 +54,10 @@ impl Up {
             .with_context(|| format!("cannot make the state directory {}", state_dir.display()))?;
         let state_dir = std::path::absolute(state_dir)?;
         if let Some(pid) = journal::holder(&state_dir) {
-            bail!("{} is in use by another kura-link (pid {pid}); stop it with `kura-link down`", state_dir.display());
+            bail!(
+                "{} is in use by another kura-link (pid {pid}); stop it with `kura-link down`",
+                state_dir.display()
+            );
         }
         if self.detach {
             return self.detached(&state_dir, log);
@@ -135,7 +138,11 @@ impl Up {
                 bail!("the daemon ended with {status}; its log is {}", path.display());
             }
             if Instant::now() > deadline {
-                bail!("the daemon (pid {}) is not ready after 60 s; its log is {}", child.id(), path.display());
+                bail!(
+                    "the daemon (pid {}) is not ready after 60 s; its log is {}",
+                    child.id(),
+                    path.display()
+                );
             }
             std::thread::sleep(Duration::from_millis(2));
         }

@@ -105,7 +105,9 @@ pub enum WorldError {
     #[error("{0}")]
     Region(#[from] Error),
     /// What is kept is of another region.
-    #[error("this state directory is of region {has}, not {asked}; give --region {has} or another --state-dir")]
+    #[error(
+        "this state directory is of region {has}, not {asked}; give --region {has} or another --state-dir"
+    )]
     OtherRegion {
         /// The region of the state.
         has: String,

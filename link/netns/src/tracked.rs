@@ -37,7 +37,8 @@ fn parse(line: &str) -> Option<Tracked> {
     }
     let protocol = words.nth(2)?.parse().ok()?;
     let all: Vec<(&str, &str)> = words.filter_map(|word| word.split_once('=')).collect();
-    let nth = |name: &str, at: usize| all.iter().filter(|(key, _)| *key == name).nth(at).map(|(_, value)| *value);
+    let nth =
+        |name: &str, at: usize| all.iter().filter(|(key, _)| *key == name).nth(at).map(|(_, value)| *value);
     let number = |name: &str, at: usize| nth(name, at).and_then(|value| value.parse().ok()).unwrap_or(0u64);
     let port = |name: &str| nth(name, 0).and_then(|value| value.parse().ok()).unwrap_or(0);
     Some(Tracked {

@@ -166,7 +166,8 @@ pub fn holder(state: &State, holder: &Holder) -> (String, String) {
 }
 
 fn service(state: &State, health: &Health, service: &kura_model::EndpointService) -> Service {
-    let listeners = state.listeners.values().filter(|found| service.load_balancers.contains(&found.load_balancer));
+    let listeners =
+        state.listeners.values().filter(|found| service.load_balancers.contains(&found.load_balancer));
     let groups = listeners.filter_map(|listener| state.target_groups.get(&listener.target_group));
     let targets = groups.flat_map(|group| {
         let kernel = group.kind != TargetKind::Host && !group.proxy_protocol_v2;
@@ -216,7 +217,8 @@ impl fmt::Display for Report {
             writeln!(f, "\n{} {} of {}, resolver {resolver}", vpc.id, vpc.cidr, vpc.account)?;
             writeln!(f, "  {} packets left by the internet gateway", vpc.packets_to_public)?;
             for interface in &vpc.interfaces {
-                let public = interface.public_address.map_or(String::new(), |address| format!(" ({address})"));
+                let public =
+                    interface.public_address.map_or(String::new(), |address| format!(" ({address})"));
                 let Interface { holder, state, address, groups, .. } = interface;
                 writeln!(f, "  {address:<15}{public} {holder} {state} {}", groups.join(" "))?;
                 writeln!(

@@ -21,7 +21,11 @@ pub(super) struct Standing {
 
 impl Fabric {
     /// Makes the namespaces that are not there.
-    pub(super) fn make(&self, names: Vec<NamespaceName>, changes: &mut Changes) -> Result<Vec<Standing>, Error> {
+    pub(super) fn make(
+        &self,
+        names: Vec<NamespaceName>,
+        changes: &mut Changes,
+    ) -> Result<Vec<Standing>, Error> {
         let made = parallel(&names, |name| {
             // A connection of its own each: the anchor makes them at the same time.
             let anchor = crate::Anchor::connect(&self.state_dir)?

@@ -70,10 +70,8 @@ pub(crate) fn apply(name: &str, filter: &Filter, mark: Option<Mark>) -> Result<(
     let mut changed = 0;
     let mut new = standing;
     if standing.is_none_or(|mark| (mark.main, mark.idle) != (main, idle)) {
-        let same = [
-            standing.is_some_and(|mark| mark.main == main),
-            standing.is_some_and(|mark| mark.idle == idle),
-        ];
+        let same =
+            [standing.is_some_and(|mark| mark.main == main), standing.is_some_and(|mark| mark.idle == idle)];
         let loaded = load(name, &wanted, same, before)?;
         changed += usize::from(loaded);
         let generation = filter_generation().during(what)?;

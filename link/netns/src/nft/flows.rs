@@ -48,7 +48,9 @@ struct Count {
 pub(crate) fn refused() -> io::Result<Vec<Refused>> {
     let mut flows = Vec::new();
     for (direction, is_ingress) in [("out", false), ("in", true)] {
-        let Some(listing) = json(&["list", "set", "inet", TABLE, &refused_flows(direction)])? else { continue };
+        let Some(listing) = json(&["list", "set", "inet", TABLE, &refused_flows(direction)])? else {
+            continue;
+        };
         let sets = listing.into_iter().filter_map(|mut object| object.remove("set"));
         for element in sets.filter_map(|mut set| set.get_mut("elem").map(Value::take)) {
             for Element { elem } in serde_json::from_value::<Vec<Element>>(element)? {
