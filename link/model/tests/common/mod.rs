@@ -1,6 +1,8 @@
 //! A world to change: one region, a provider with a service, a consumer with a default VPC.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod check;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
