@@ -1,4 +1,5 @@
 //! What AWS refuses about endpoints and services, with its codes and texts.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
 
 mod common;
 

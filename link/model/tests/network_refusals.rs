@@ -1,4 +1,5 @@
 //! What AWS refuses about VPCs, subnets, routes, groups, instances, load balancers and tags.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
 
 mod common;
 

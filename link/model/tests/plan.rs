@@ -1,4 +1,5 @@
 //! What stands for a state: the shapes that the kernel and the resolver are given.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
 
 mod common;
 

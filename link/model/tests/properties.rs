@@ -1,4 +1,5 @@
 //! What holds whatever happens: random changes by two accounts, and the same again from the written events.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
 
 mod common;
 
