@@ -1,4 +1,5 @@
 //! The article's walk, as the trace tells it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
 
 mod common;
 

@@ -1,5 +1,8 @@
 //! A world to change: one region, a provider with a service, a consumer with a default VPC.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub mod check;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
