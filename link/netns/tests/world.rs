@@ -1,6 +1,6 @@
 //! Real namespaces and real packets, as root and as an unprivileged user.
 //!
-//! Each scenario runs in a process of its own (`tests/bin`), because entering a user namespace takes a process with
+//! Each scenario runs in a process of its own (`scenarios/`), because entering a user namespace takes a process with
 //! one thread. A test is left out, and says so, only where the kernel forbids what it needs.
 #![allow(missing_docs, reason = "a test")]
 

@@ -12,6 +12,7 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage},
+    neighbour_table::{NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter},
     link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
     route::{
         RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -51,6 +52,19 @@ impl Netlink {
         link.header.flags = LinkFlags::Up;
         link.header.change_mask = LinkFlags::Up;
         self.change(RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    /// A device that answers ARP for what is behind its namespace waits for up to 0.8 s by default, so that others may
+    /// answer first. Nobody else is there.
+    pub(super) fn answer_at_once(&mut self, index: u32) -> io::Result<()> {
+        let mut message = NeighbourTableMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.attributes.push(NeighbourTableAttribute::Name("arp_cache".into()));
+        message.attributes.push(NeighbourTableAttribute::Parms(vec![
+            NeighbourTableParameter::Ifindex(index),
+            NeighbourTableParameter::ProxyDelay(0),
+        ]));
+        self.change(RouteNetlinkMessage::SetNeighbourTable(message), 0)
     }
 
     pub(super) fn add_address(&mut self, index: u32, address: Ipv4Net) -> io::Result<()> {

@@ -109,7 +109,8 @@ pub fn crash(state_dir: &Path) {
         assert!(Instant::now() < deadline, "the forwarder outlives its anchor");
         thread::sleep(Duration::from_millis(10));
     }
-    world.fabric().verify(&world.plan.clone()).unwrap_err();
+    let plan = world.plan.clone();
+    world.fabric().verify(&plan).unwrap_err();
     world.fabric = None;
     assert!(!kura_netns::down(state_dir).unwrap(), "nothing is left to take down");
     // And a new start is a new world.

@@ -105,8 +105,9 @@ pub fn spoofing(state_dir: &Path) {
 /// Only the consumer opens connections.
 pub fn one_way(state_dir: &Path) {
     let mut world = World::up(state_dir);
-    let open = |group: &mut kura_model::plan::GroupFilter| drop(group.ingress.insert(everything()));
-    world.consumer().groups.values_mut().for_each(open);
+    for group in world.consumer().groups.values_mut() {
+        group.ingress.insert(everything());
+    }
     world.apply();
     let _host = echo(world.fabric(), "eni-h1", "0.0.0.0:443");
     let _endpoint = echo(world.fabric(), "eni-e", "0.0.0.0:8080");
