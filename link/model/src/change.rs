@@ -216,7 +216,7 @@ pub enum Change {
     ForgetInstances {
         ids: Vec<InstanceId>,
     },
-    /// The groups of an instance's or a load balancer's interface; an endpoint's are changed through the endpoint.
+    /// An instance's interface; those of endpoints and load balancers are managed for their owners.
     ModifyInterface {
         id: InterfaceId,
         groups: Option<BTreeSet<GroupId>>,
@@ -235,6 +235,11 @@ pub enum Change {
         /// The public address of each node, in the order of `nodes`; for the public side only, and `None` takes a free one.
         public_addresses: Vec<Option<Ipv4Addr>>,
         tags: Tags,
+    },
+    /// Only for one that was made with groups.
+    SetLoadBalancerGroups {
+        arn: LoadBalancerArn,
+        groups: BTreeSet<GroupId>,
     },
     DeleteLoadBalancer {
         arn: LoadBalancerArn,
@@ -354,10 +359,14 @@ pub enum Change {
         id: EndpointId,
     },
 
-    // The link's public zone.
+    // The link's public zone; an empty set removes the name.
     PublicRecord {
         name: String,
         addresses: BTreeSet<Ipv4Addr>,
+    },
+    PublicText {
+        name: String,
+        values: BTreeSet<String>,
     },
 
     // Tags, by any identifier or ARN of the account; all of them or none.

@@ -10,10 +10,75 @@ use std::{
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+mod endpoint;
+mod fabric;
+mod health;
+pub(crate) mod names;
+mod node;
+mod public;
+mod router;
+pub(crate) mod view;
+
+pub use health::{Check, Health, checks};
+
+use crate::{Holder, NetworkInterface, State};
+use view::View;
+
+/// What must stand for a state, given what health checks found.
+#[must_use]
+pub fn plan(state: &State, health: &Health) -> Plan {
+    let view = View::new(state, health);
+    let mut plan = Plan::default();
+    public::lay(&mut plan);
+    for vpc in state.vpcs.values() {
+        router::lay(&view, vpc, &mut plan);
+    }
+    for interface in state.interfaces.values().filter(|interface| view.stands(interface)) {
+        match &interface.holder {
+            Holder::Instance(..) => lay_instance(&view, interface, &mut plan),
+            Holder::Endpoint(id) => endpoint::lay(&view, interface, id, &mut plan),
+            Holder::LoadBalancer(arn) => node::lay(&view, interface, arn, &mut plan),
+        }
+    }
+    plan.names = names::names(&view);
+    plan
+}
+
+fn lay_instance(view: &View<'_>, interface: &NetworkInterface, plan: &mut Plan) {
+    let namespace = Namespace {
+        forwards: false,
+        local: BTreeSet::new(),
+        routes: router::join(view, interface, plan),
+        tables: BTreeMap::new(),
+        filter: Filter::Open,
+    };
+    plan.namespaces.insert(NamespaceName::of(interface), namespace);
+}
+
 /// The name of a namespace: `public`, `vpc-0a…`, `eni-0b…`; an instance's is its interface's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NamespaceName(pub String);
+
+impl NamespaceName {
+    /// The public side's.
+    #[must_use]
+    pub fn public() -> Self {
+        Self("public".to_owned())
+    }
+
+    /// A VPC's router's.
+    #[must_use]
+    pub fn router(vpc: &crate::VpcId) -> Self {
+        Self(vpc.to_string())
+    }
+
+    /// A network interface's.
+    #[must_use]
+    pub fn of(interface: &NetworkInterface) -> Self {
+        Self(interface.id.to_string())
+    }
+}
 
 /// The name of a device: at most 15 bytes.
 pub type Device = String;
@@ -210,10 +275,17 @@ pub struct Forwarder {
     pub listen: (NamespaceName, SocketAddrV4),
     /// Where to, tried from a random one on.
     pub dial: BTreeSet<Dial>,
-    /// The endpoint whose connections these are, told in a PROXY protocol version 2 header.
-    pub proxy_v2: Option<String>,
+    /// The header that goes before each connection.
+    pub proxy_v2: Option<ProxyV2>,
     /// Seconds.
     pub idle_timeout: u32,
+}
+
+/// A PROXY protocol version 2 header.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ProxyV2 {
+    /// The endpoint whose connections these are; none for those made to the load balancer itself.
+    pub endpoint: Option<String>,
 }
 
 /// Where a forwarder connects to.

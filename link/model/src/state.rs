@@ -40,6 +40,9 @@ pub struct State {
     pub stacks: BTreeMap<StackId, Stack>,
     /// The link's public zone: lower-case name without the last dot, and its addresses.
     pub public_records: BTreeMap<String, BTreeSet<Ipv4Addr>>,
+    /// TXT records of the link's public zone, by name as above: how a provider proves a domain.
+    #[serde(default)]
+    pub public_texts: BTreeMap<String, BTreeSet<String>>,
     /// Tokens that make a repeated request the same request: account and token, and what the first one made.
     pub client_tokens: BTreeMap<String, ClientToken>,
     /// The number the next network interface or VPC gets; never used twice.
