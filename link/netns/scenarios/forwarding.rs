@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kura_model::plan::{Dial, Filter, Forwarder, Plan};
+use kura_model::plan::{Dial, Filter, Forwarder, Plan, ProxyV2};
 
 use crate::{
     traffic::{PATIENCE, accept, connect, echo, ping},
@@ -25,7 +25,7 @@ pub fn with_forwarder(mut plan: Plan, proxy_v2: Option<&str>) -> Plan {
     plan.forwarders.insert(Forwarder {
         listen: (name("eni-e"), format!("{ENDPOINT}:444").parse().unwrap()),
         dial: [Dial::Within(name("eni-n"), "172.31.99.10:8443".parse().unwrap())].into(),
-        proxy_v2: proxy_v2.map(Into::into),
+        proxy_v2: proxy_v2.map(|id| ProxyV2 { endpoint: Some(id.into()) }),
         idle_timeout: 350,
     });
     plan

@@ -130,7 +130,7 @@ pub fn one_way(state_dir: &Path) {
         .fabric()
         .inside(&name("eni-n"), || {
             let mut route = std::process::Command::new("ip");
-            route.args(["route", "add", "172.31.10.20/32", "via", "169.254.77.1"]);
+            route.args(["route", "add", "172.31.10.20/32", "via", "169.254.77.1", "dev", "fab0"]);
             assert!(route.status().unwrap().success());
             Ok(())
         })

@@ -135,7 +135,7 @@ pub fn world() -> Plan {
     let mut public = namespace(Filter::Public(PublicFilter { resolver: ip("203.0.113.53") }));
     public.local = [ip("203.0.113.1"), ip("203.0.113.53")].into();
     public.routes.insert(route(254, "203.0.113.20/32", via("web", None)));
-    public.routes.insert(route(254, "203.0.113.100/32", via("vpc-c", None)));
+    public.routes.insert(route(254, "203.0.113.100/32", via("vpc-c", Some("169.254.200.2"))));
     public.routes.insert(route(254, "203.0.113.0/24", To::Unreachable));
     plan.namespaces.insert(name("public"), public);
     let mut web = namespace(Filter::Open);
@@ -160,9 +160,13 @@ pub fn world() -> Plan {
     add_interface(&mut plan, "vpc-c", "eni-e", ENDPOINT, &["sg-ep"], Filter::Endpoint(endpoint));
     router(&mut plan, "vpc-c").gateway =
         Some(GatewayFilter { device: "igw0".into(), addresses: [(ip(HOST), ip(HOST_PUBLIC))].into() });
-    link(&mut plan, ("vpc-c", "igw0", None, true), ("public", "vpc-c", None, true));
+    link(
+        &mut plan,
+        ("vpc-c", "igw0", Some("169.254.200.2/30"), false),
+        ("public", "vpc-c", Some("169.254.200.1/30"), false),
+    );
     let it = plan.namespaces.get_mut(&name("vpc-c")).unwrap();
-    it.routes.insert(route(1, "0.0.0.0/0", via("igw0", None)));
+    it.routes.insert(route(1, "0.0.0.0/0", via("igw0", Some("169.254.200.1"))));
     it.tables = [("h1".into(), 1), ("h2".into(), 1)].into();
 
     add_router(&mut plan, "vpc-p", &["172.31.96.1"]);

@@ -96,7 +96,7 @@ impl Fabric {
             touched.into_iter().partition(|name| plan.namespaces.contains_key(name));
         let keep = self.make(keep, &mut changes)?;
         self.load_filters(plan, &keep, &mut changes)?;
-        links::make(&self.anchor, plan, &ends, &keep, &mut changes)?;
+        links::make(&self.anchor, plan, &keep, &mut changes)?;
         build::settle_all(plan, &ends, &keep, &mut changes)?;
         for name in drop {
             self.drop_namespace(&name)?;
