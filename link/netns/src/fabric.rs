@@ -16,7 +16,7 @@ use crate::{
     anchor::Anchor,
     error::{During as _, Error},
     forwarder,
-    nft::{self, Counter, Mark},
+    nft::{self, Counter, Loaded},
     program::Program,
 };
 
@@ -42,7 +42,7 @@ pub struct Fabric {
     /// What stands as far as we know; `None` until the kernel has been looked at.
     standing: Option<Plan>,
     /// What each namespace's packet filter was when we last loaded it.
-    marks: BTreeMap<NamespaceName, Mark>,
+    filters: BTreeMap<NamespaceName, Loaded>,
 }
 
 /// The ends of all links, by namespace.
@@ -58,13 +58,13 @@ impl Fabric {
         let state_dir =
             state_dir.canonicalize().during(|| format!("use the state directory {}", state_dir.display()))?;
         let (anchor, _) = Anchor::connect_or_spawn(&state_dir, &program)?;
-        let mut marks = BTreeMap::new();
+        let mut filters = BTreeMap::new();
         for (name, note) in anchor.list()? {
-            if let Some(mark) = Mark::read(&note) {
-                marks.insert(NamespaceName(name), mark);
+            if let Some(loaded) = Loaded::read(&note) {
+                filters.insert(NamespaceName(name), loaded);
             }
         }
-        Ok(Self { state_dir, program, anchor, standing: None, marks })
+        Ok(Self { state_dir, program, anchor, standing: None, filters })
     }
 
     /// Makes the kernel look like the plan. Only what differs from the last plan is touched; the first time, all is

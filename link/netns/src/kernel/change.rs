@@ -46,6 +46,19 @@ impl Netlink {
         self.change(RouteNetlinkMessage::DelLink(link), 0)
     }
 
+    pub(super) fn set_group(&mut self, index: u32, group: u32) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        link.attributes.push(LinkAttribute::Group(group));
+        self.change(RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    pub(super) fn delete_group(&mut self, group: u32) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.attributes.push(LinkAttribute::Group(group));
+        self.change(RouteNetlinkMessage::DelLink(link), 0)
+    }
+
     pub(super) fn set_up(&mut self, index: u32) -> io::Result<()> {
         let mut link = LinkMessage::default();
         link.header.index = index;
