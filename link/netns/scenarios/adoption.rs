@@ -139,9 +139,17 @@ fn picture() -> String {
         let output = Command::new("sh").args(["-c", command]).stderr(Stdio::null()).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    ["ip -o link", "ip -o address", "ip route show table all", "ip rule", "nft list ruleset", "ip netns", "cat /proc/self/mounts"]
-        .map(show)
-        .join("--\n")
+    [
+        "ip -o link",
+        "ip -o address",
+        "ip route show table all",
+        "ip rule",
+        "nft list ruleset",
+        "ip netns",
+        "cat /proc/self/mounts",
+    ]
+    .map(show)
+    .join("--\n")
 }
 
 /// The machine's own namespace has no part in it.

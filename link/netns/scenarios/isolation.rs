@@ -7,7 +7,10 @@ use kura_netns::Counter;
 
 use crate::{
     traffic::{PATIENCE, SILENCE, connect, echo, ping, reaches, silent},
-    world::{ENDPOINT, HOST, HOST_PUBLIC, NODE, OTHER, TARGET, WEB, World, allow, everything, group, ip, name, port},
+    world::{
+        ENDPOINT, HOST, HOST_PUBLIC, NODE, OTHER, TARGET, WEB, World, allow, everything, group, ip, name,
+        port,
+    },
 };
 
 pub fn counter(world: &mut World, vpc: &str, counter: &str) -> Counter {
@@ -120,7 +123,7 @@ pub fn one_way(state_dir: &Path) {
         ("eni-t", "172.31.10.20:443"),
         ("eni-t", "169.254.77.1:443"),
         ("eni-h1", "172.31.11.59:8080"),
-        ("eni-h1", "169.254.77.2:443"),
+        ("eni-h1", "169.254.77.0:443"),
         ("eni-h1", "172.31.0.2:22"),
     ] {
         assert!(connect(world.fabric(), from, to, SILENCE).is_err(), "{from} reached {to}");

@@ -66,11 +66,6 @@ fn run(scenario: &str, state_dir: &std::path::Path) {
         "forwarder-idle" => forwarding::idle(state_dir),
         "relay" => forwarding::relay(state_dir),
         "exec-all" => instance::all(state_dir),
-        "stand" => {
-            let mut w = world::World::up(state_dir);
-            println!("{}", w.fabric().anchor_pid());
-            std::thread::sleep(std::time::Duration::from_secs(60));
-        }
         "scale" => scale::scale(state_dir),
         other => panic!("no scenario {other}"),
     }

@@ -147,26 +147,24 @@ pub fn world() -> Plan {
     let consumer = router(&mut plan, "vpc-c");
     consumer.groups.insert("sg-host".into(), group([], [everything()]));
     consumer.groups.insert("sg-other".into(), group([], [everything()]));
-    consumer
-        .groups
-        .insert("sg-ep".into(), group([allow(Traffic::Tcp(443, 444), "sg-host")], [everything()]));
+    consumer.groups.insert("sg-ep".into(), group([allow(Traffic::Tcp(443, 444), "sg-host")], [everything()]));
     add_interface(&mut plan, "vpc-c", "eni-h1", HOST, &["sg-host"], Filter::Open);
     add_interface(&mut plan, "vpc-c", "eni-h2", OTHER, &["sg-other"], Filter::Open);
     let endpoint = EndpointFilter {
         inside: "eth0".into(),
         address: ip(ENDPOINT),
-        ports: [(443, port(&[("fab0", "169.254.77.2", "169.254.77.1")], false))].into(),
+        ports: [(443, port(&[("fab0", "169.254.77.0", "169.254.77.1")], false))].into(),
     };
     add_interface(&mut plan, "vpc-c", "eni-e", ENDPOINT, &["sg-ep"], Filter::Endpoint(endpoint));
     router(&mut plan, "vpc-c").gateway =
         Some(GatewayFilter { device: "igw0".into(), addresses: [(ip(HOST), ip(HOST_PUBLIC))].into() });
     link(
         &mut plan,
-        ("vpc-c", "igw0", Some("169.254.200.2/30"), false),
-        ("public", "vpc-c", Some("169.254.200.1/30"), false),
+        ("vpc-c", "igw0", Some("169.254.200.2/31"), false),
+        ("public", "vpc-c", Some("169.254.200.3/31"), false),
     );
     let it = plan.namespaces.get_mut(&name("vpc-c")).unwrap();
-    it.routes.insert(route(1, "0.0.0.0/0", via("igw0", Some("169.254.200.1"))));
+    it.routes.insert(route(1, "0.0.0.0/0", via("igw0", Some("169.254.200.3"))));
     it.tables = [("h1".into(), 1), ("h2".into(), 1)].into();
 
     add_router(&mut plan, "vpc-p", &["172.31.96.1"]);
@@ -180,14 +178,15 @@ pub fn world() -> Plan {
     let node = NodeFilter {
         inside: "eth0".into(),
         address: ip(NODE),
-        fronts: [("fab0".into(), ip("169.254.77.2")), ("eth0".into(), ip(NODE))].into(),
-        listeners: [(443, NodeListener { targets: [target].into(), forwarder: false, idle_timeout: 350 })].into(),
+        fronts: [("fab0".into(), ip("169.254.77.0")), ("eth0".into(), ip(NODE))].into(),
+        listeners: [(443, NodeListener { targets: [target].into(), forwarder: false, idle_timeout: 350 })]
+            .into(),
     };
     add_interface(&mut plan, "vpc-p", "eni-n", NODE, &["sg-node"], Filter::Node(node));
     link(
         &mut plan,
-        ("eni-e", "fab0", Some("169.254.77.1/30"), false),
-        ("eni-n", "fab0", Some("169.254.77.2/30"), false),
+        ("eni-e", "fab0", Some("169.254.77.1/31"), false),
+        ("eni-n", "fab0", Some("169.254.77.0/31"), false),
     );
     plan
 }

@@ -89,7 +89,12 @@ impl Fabric {
         self.build(plan, touched, true)
     }
 
-    fn build(&mut self, plan: &Plan, touched: BTreeSet<NamespaceName>, forwarders: bool) -> Result<Changes, Error> {
+    fn build(
+        &mut self,
+        plan: &Plan,
+        touched: BTreeSet<NamespaceName>,
+        forwarders: bool,
+    ) -> Result<Changes, Error> {
         let ends = ends(plan)?;
         let mut changes = Changes::default();
         let (keep, drop): (Vec<_>, Vec<_>) =
@@ -180,7 +185,10 @@ fn ends(plan: &Plan) -> Result<Ends<'_>, Error> {
     for Link { a, b } in &plan.links {
         for end in [a, b] {
             let there = ends.get_mut(&end.namespace).ok_or_else(|| {
-                Error::Plan(format!("device {} is in namespace {}, which is not planned", end.device, end.namespace.0))
+                Error::Plan(format!(
+                    "device {} is in namespace {}, which is not planned",
+                    end.device, end.namespace.0
+                ))
             })?;
             if there.iter().any(|other| other.device == end.device) {
                 return Err(Error::Plan(format!(

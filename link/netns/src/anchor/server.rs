@@ -74,9 +74,10 @@ fn lock(state_dir: &Path) -> Result<File, Error> {
         .during(|| format!("open {}", path.display()))?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(_) => {
-            Err(Error::Anchor(format!("another anchor holds {}; end it with `down` first", state_dir.display())))
-        }
+        Err(_) => Err(Error::Anchor(format!(
+            "another anchor holds {}; end it with `down` first",
+            state_dir.display()
+        ))),
     }
 }
 
@@ -86,8 +87,8 @@ fn listener(state_dir: &Path) -> Result<OwnedFd, Error> {
     let _ = fs::remove_file(state_dir.join(super::SOCKET));
     let directory =
         rustix::fs::open(state_dir, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during(what)?;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-        .during(what)?;
+    let socket =
+        socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).during(what)?;
     rustix::process::umask(Mode::from_raw_mode(0o177));
     bind(&socket, &address(&directory)?).during(what)?;
     listen(&socket, 64).during(what)?;

@@ -5,13 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use kura_model::plan::{NamespaceName, Plan};
 
 use super::{Changes, Ends, Fabric};
-use crate::{
-    error::Error,
-    inside::enter,
-    kernel,
-    nft,
-    parallel::parallel,
-};
+use crate::{error::Error, inside::enter, kernel, nft, parallel::parallel};
 
 /// A namespace that stands.
 pub(super) struct Standing {
@@ -21,7 +15,11 @@ pub(super) struct Standing {
 
 impl Fabric {
     /// Makes the namespaces that are not there.
-    pub(super) fn make(&self, names: Vec<NamespaceName>, changes: &mut Changes) -> Result<Vec<Standing>, Error> {
+    pub(super) fn make(
+        &self,
+        names: Vec<NamespaceName>,
+        changes: &mut Changes,
+    ) -> Result<Vec<Standing>, Error> {
         let made = parallel(&names, |name| {
             // A connection of its own each: the anchor makes them at the same time.
             let anchor = crate::Anchor::connect(&self.state_dir)?

@@ -55,8 +55,10 @@ pub(super) fn make(
     let seen: BTreeMap<&NamespaceName, Devices> = all.iter().map(|(name, _)| **name).zip(seen).collect();
 
     let (right, missing): (Vec<_>, Vec<_>) = links.into_iter().partition(|link| is_right(link, &seen));
-    let right: BTreeSet<_> =
-        right.iter().flat_map(|Link { a, b }| [(&a.namespace, &a.device), (&b.namespace, &b.device)]).collect();
+    let right: BTreeSet<_> = right
+        .iter()
+        .flat_map(|Link { a, b }| [(&a.namespace, &a.device), (&b.namespace, &b.device)])
+        .collect();
     let wrong: BTreeSet<_> = (missing.iter())
         .flat_map(|Link { a, b }| [(&a.namespace, &a.device), (&b.namespace, &b.device)])
         .collect();

@@ -51,7 +51,8 @@ pub(super) async fn carry(client: TcpStream, forwarder: &Forwarder, dialers: &Di
 
 /// A connection to the first destination that answers, with what must be said first already said.
 async fn connect(client: &TcpStream, forwarder: &Forwarder, dialers: &Dialers) -> Option<TcpStream> {
-    let (Ok(SocketAddr::V4(source)), Ok(SocketAddr::V4(destination))) = (client.peer_addr(), client.local_addr())
+    let (Ok(SocketAddr::V4(source)), Ok(SocketAddr::V4(destination))) =
+        (client.peer_addr(), client.local_addr())
     else {
         return None;
     };

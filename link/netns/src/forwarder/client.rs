@@ -27,7 +27,11 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Gives the forwarder its work; starts it if there is some. Says whether that was new to it.
-pub(crate) fn configure(state_dir: &Path, program: &Program, work: &BTreeSet<Forwarder>) -> Result<bool, Error> {
+pub(crate) fn configure(
+    state_dir: &Path,
+    program: &Program,
+    work: &BTreeSet<Forwarder>,
+) -> Result<bool, Error> {
     let stream = match connect(state_dir)? {
         Some(stream) => stream,
         None if work.is_empty() => return Ok(false),
@@ -91,7 +95,9 @@ fn spawn(state_dir: &Path, program: &Program) -> Result<UnixStream, Error> {
             thread::spawn(move || child.wait());
             return Ok(stream);
         }
-        if child.try_wait().during(|| "look after the forwarder".into())?.is_some() || Instant::now() > deadline {
+        if child.try_wait().during(|| "look after the forwarder".into())?.is_some()
+            || Instant::now() > deadline
+        {
             let _ = child.kill();
             return Err(Error::Forwarder(format!(
                 "the forwarder did not start; its reason is in {}",

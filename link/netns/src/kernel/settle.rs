@@ -65,7 +65,12 @@ impl Settled {
         Ok(wanted)
     }
 
-    fn remove_addresses(&mut self, observed: &Observed, namespace: &Namespace, ends: &[&End]) -> Result<(), Failure> {
+    fn remove_addresses(
+        &mut self,
+        observed: &Observed,
+        namespace: &Namespace,
+        ends: &[&End],
+    ) -> Result<(), Failure> {
         let wanted = self.wanted(namespace, ends)?;
         for &(index, address) in observed.addresses.difference(&wanted) {
             if address.addr() != Ipv4Addr::LOCALHOST {

@@ -78,7 +78,9 @@ fn device(name: &str) -> Result<String, Error> {
     if (1..=15).contains(&name.len()) && is_plain(name) {
         return Ok(format!("\"{name}\""));
     }
-    Err(Error::Plan(format!("a device's name has 1 to 15 letters, digits, `-`, `_` and `.`; this is {name:?}")))
+    Err(Error::Plan(format!(
+        "a device's name has 1 to 15 letters, digits, `-`, `_` and `.`; this is {name:?}"
+    )))
 }
 
 /// A group's or an interface's name as a rule can hold it.

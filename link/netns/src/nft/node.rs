@@ -3,8 +3,8 @@
 use kura_model::plan::NodeFilter;
 
 use super::{
-    DNAT_HOOK, FORWARD_HOOK, INPUT_HOOK, KNOWN, RESET_UNKNOWN, Rules, SNAT_HOOK, TABLE, braces, choose, device,
-    idle, longest, table::Table,
+    DNAT_HOOK, FORWARD_HOOK, INPUT_HOOK, KNOWN, RESET_UNKNOWN, Rules, SNAT_HOOK, TABLE, braces, choose,
+    device, idle, longest, table::Table,
 };
 use crate::error::Error;
 
@@ -18,12 +18,16 @@ pub(super) fn compile(filter: &NodeFilter) -> Result<Rules, Error> {
     let mut dnat = Vec::new();
     let mut input: Vec<String> = [KNOWN].iter().chain(&RESET_UNKNOWN).map(|&rule| rule.to_owned()).collect();
     input.push("iifname \"lo\" accept".into());
-    let mut forward: Vec<String> = [KNOWN].iter().chain(&RESET_UNKNOWN).map(|&rule| rule.to_owned()).collect();
+    let mut forward: Vec<String> =
+        [KNOWN].iter().chain(&RESET_UNKNOWN).map(|&rule| rule.to_owned()).collect();
     if !fronts.is_empty() {
         for (port, listener) in &filter.listeners {
             let arrives = format!("iifname . ip daddr {} tcp dport {port}", braces(&fronts));
-            let targets: Vec<_> =
-                listener.targets.iter().map(|target| format!("{} . {}", target.ip(), target.port())).collect();
+            let targets: Vec<_> = listener
+                .targets
+                .iter()
+                .map(|target| format!("{} . {}", target.ip(), target.port()))
+                .collect();
             match choose(&targets) {
                 _ if listener.forwarder => input.push(format!("{arrives} accept")),
                 Some(chosen) => dnat.push(format!("{arrives} {chosen}")),

@@ -54,7 +54,9 @@ fn allows<'a>(
                 format!("ip {side} @{} ", set(group)?)
             }
             AllowPeer::Members(group) => {
-                return Err(Error::Plan(format!("a rule names group {group}, which its router does not have")));
+                return Err(Error::Plan(format!(
+                    "a rule names group {group}, which its router does not have"
+                )));
             }
         };
         rules.push(format!("{peer}{}accept", matching(*traffic)));
@@ -77,7 +79,12 @@ fn matching(traffic: Traffic) -> String {
 }
 
 /// An interface's own chain: what one of its groups allows passes, the rest is counted and dropped.
-fn gate(main: &mut Table, filter: &RouterFilter, interface: &InterfaceFilter, direction: &str) -> Result<(), Error> {
+fn gate(
+    main: &mut Table,
+    filter: &RouterFilter,
+    interface: &InterfaceFilter,
+    direction: &str,
+) -> Result<(), Error> {
     let name = word(&interface.name)?;
     let counter = format!("refused-{direction}-{name}");
     let mut rules = Vec::new();
