@@ -17,6 +17,7 @@ use crate::{
     error::{During as _, Error},
     forwarder,
     nft::{self, Counter, Mark, Refused},
+    nft::{self, Counter, Loaded},
     program::Program,
     tracked::{self, Tracked},
 };
@@ -43,7 +44,7 @@ pub struct Fabric {
     /// What stands as far as we know; `None` until the kernel has been looked at.
     standing: Option<Plan>,
     /// What each namespace's packet filter was when we last loaded it.
-    marks: BTreeMap<NamespaceName, Mark>,
+    filters: BTreeMap<NamespaceName, Loaded>,
 }
 
 /// The ends of all links, by namespace.
@@ -59,13 +60,13 @@ impl Fabric {
         let state_dir =
             state_dir.canonicalize().during(|| format!("use the state directory {}", state_dir.display()))?;
         let (anchor, _) = Anchor::connect_or_spawn(&state_dir, &program)?;
-        let mut marks = BTreeMap::new();
+        let mut filters = BTreeMap::new();
         for (name, note) in anchor.list()? {
-            if let Some(mark) = Mark::read(&note) {
-                marks.insert(NamespaceName(name), mark);
+            if let Some(loaded) = Loaded::read(&note) {
+                filters.insert(NamespaceName(name), loaded);
             }
         }
-        Ok(Self { state_dir, program, anchor, standing: None, marks })
+        Ok(Self { state_dir, program, anchor, standing: None, filters })
     }
 
     /// Makes the kernel look like the plan. Only what differs from the last plan is touched; the first time, all is
@@ -102,7 +103,7 @@ impl Fabric {
             touched.into_iter().partition(|name| plan.namespaces.contains_key(name));
         let keep = self.make(keep, &mut changes)?;
         self.load_filters(plan, &keep, &mut changes)?;
-        links::make(&self.anchor, plan, &ends, &keep, &mut changes)?;
+        links::make(&self.anchor, plan, &keep, &mut changes)?;
         build::settle_all(plan, &ends, &keep, &mut changes)?;
         for name in drop {
             self.drop_namespace(&name)?;

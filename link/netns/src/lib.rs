@@ -33,7 +33,7 @@ mod privileges;
 mod program;
 mod tracked;
 
-pub use anchor::{Anchor, anchor_main};
+pub use anchor::{Anchor, anchor_main, wait_for_hangup};
 pub use error::Error;
 pub use exec::{Join, join_instance};
 pub use fabric::{Changes, Fabric, down};

@@ -193,6 +193,12 @@ impl Anchor {
     }
 }
 
+/// Waits until an anchor has ended, by a copy of [`Anchor::hangup`]'s descriptor. It blocks: give it a thread.
+pub fn wait_for_hangup(hangup: impl AsFd) {
+    // The anchor says nothing unasked, so that nothing but the end can be read.
+    while let Err(rustix::io::Errno::INTR) = poll(&mut [PollFd::new(&hangup, PollFlags::HUP)], None) {}
+}
+
 fn checked(name: &str) -> Result<String, Error> {
     if is_name(name) {
         return Ok(name.to_owned());

@@ -7,7 +7,7 @@ mod client;
 mod protocol;
 mod server;
 
-pub use client::Anchor;
+pub use client::{Anchor, wait_for_hangup};
 pub use server::anchor_main;
 
 /// In the state directory, mode 0600.

@@ -5,13 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use kura_model::plan::{NamespaceName, Plan};
 
 use super::{Changes, Ends, Fabric};
-use crate::{
-    error::Error,
-    inside::enter,
-    kernel,
-    nft::{self, Mark},
-    parallel::parallel,
-};
+use crate::{error::Error, inside::enter, kernel, nft, parallel::parallel};
 
 /// A namespace that stands.
 pub(super) struct Standing {
@@ -52,19 +46,20 @@ impl Fabric {
             enter(descriptor.as_fd())?;
             let mut changed =
                 kernel::settings(namespace.forwards).map_err(|failure| system(name, failure))?;
-            let (mark, loaded) = nft::apply(&name.0, &namespace.filter, self.marks.get(name).copied())?;
-            changed += loaded;
-            Ok((mark, changed))
+            let (loaded, loads) = nft::apply(&name.0, &namespace.filter, self.filters.get(name))?;
+            changed += loads;
+            Ok((loaded, changed))
         })?;
-        for (Standing { name, .. }, (mark, changed)) in standing.iter().zip(results) {
+        for (Standing { name, .. }, (loaded, changed)) in standing.iter().zip(results) {
             changes.changed += changed;
-            if mark == self.marks.get(name).copied() {
+            if loaded.as_ref() == self.filters.get(name) {
                 continue;
             }
-            self.anchor.note(&name.0, &mark.map(Mark::write).unwrap_or_default())?;
-            match mark {
-                Some(mark) => self.marks.insert(name.clone(), mark),
-                None => self.marks.remove(name),
+            let note = loaded.as_ref().map(|loaded| loaded.mark.write());
+            self.anchor.note(&name.0, &note.unwrap_or_default())?;
+            match loaded {
+                Some(loaded) => self.filters.insert(name.clone(), loaded),
+                None => self.filters.remove(name),
             };
         }
         Ok(())
@@ -78,7 +73,7 @@ impl Fabric {
             let devices = kernel::devices().map_err(failed)?;
             kernel::delete_devices(devices.values().filter(|device| device.kind.is_some())).map_err(failed)
         })?;
-        self.marks.remove(name);
+        self.filters.remove(name);
         self.anchor.forget(&name.0)
     }
 }

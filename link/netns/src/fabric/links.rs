@@ -8,7 +8,7 @@ use std::{
 use kura_model::plan::{End, Link, NamespaceName, Plan};
 
 use super::{
-    Changes, Ends,
+    Changes,
     build::{Standing, system},
 };
 use crate::{
@@ -23,7 +23,6 @@ use crate::{
 pub(super) fn make(
     anchor: &Anchor,
     plan: &Plan,
-    ends: &Ends<'_>,
     standing: &[Standing],
     changes: &mut Changes,
 ) -> Result<(), Error> {
@@ -60,12 +59,15 @@ pub(super) fn make(
         .iter()
         .flat_map(|Link { a, b }| [(&a.namespace, &a.device), (&b.namespace, &b.device)])
         .collect();
+    let wrong: BTreeSet<_> = (missing.iter())
+        .flat_map(|Link { a, b }| [(&a.namespace, &a.device), (&b.namespace, &b.device)])
+        .collect();
     let removed = parallel(&all, |(name, descriptor)| {
         let name: &NamespaceName = name;
-        // Devices of a namespace that is not at hand are looked at when it is.
+        // Of a namespace that is not at hand only what stands in the way of a pair.
         let stray: Vec<_> = (seen.get(name).into_iter().flatten())
             .filter(|(device, seen)| seen.kind.is_some() && !right.contains(&(name, *device)))
-            .filter(|(device, _)| here.contains(name) || is_planned(ends, name, device))
+            .filter(|(device, _)| here.contains(name) || wrong.contains(&(name, *device)))
             .map(|(_, device)| device)
             .collect();
         if stray.is_empty() {
@@ -90,10 +92,6 @@ pub(super) fn make(
         })
     })?;
     Ok(())
-}
-
-fn is_planned(ends: &Ends<'_>, name: &NamespaceName, device: &str) -> bool {
-    ends.get(name).is_some_and(|ends| ends.iter().any(|end| end.device == *device))
 }
 
 /// Both ends are there and each is the other's.

@@ -64,8 +64,9 @@ async fn connect(client: &TcpStream, forwarder: &Forwarder, dialers: &Dialers) -
             Ok(mut target) => {
                 let _ = client.set_nodelay(true);
                 let _ = target.set_nodelay(true);
-                if let Some(endpoint) = &forwarder.proxy_v2 {
-                    target.write_all(&proxy::header(source, destination, endpoint)).await.ok()?;
+                if let Some(proxy) = &forwarder.proxy_v2 {
+                    let header = proxy::header(source, destination, proxy.endpoint.as_deref());
+                    target.write_all(&header).await.ok()?;
                 }
                 return Some(target);
             }

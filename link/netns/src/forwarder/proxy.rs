@@ -19,8 +19,8 @@ const HEADER_BYTES: usize = 100;
 /// Where the checksum's value stands: after 16 bytes, 12 of addresses, and 3 of its type and length.
 const CHECKSUM_AT: usize = 31;
 
-/// The header of a connection from `source` to an endpoint's address and listener port.
-pub(super) fn header(source: SocketAddrV4, destination: SocketAddrV4, endpoint: &str) -> Vec<u8> {
+/// The header of a connection from `source` to a listener's address and port; `endpoint` is the endpoint it came by.
+pub(super) fn header(source: SocketAddrV4, destination: SocketAddrV4, endpoint: Option<&str>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER_BYTES);
     bytes.extend_from_slice(SIGNATURE);
     bytes.extend_from_slice(&[VERSION_COMMAND, FAMILY, 0, 0]);
@@ -29,7 +29,9 @@ pub(super) fn header(source: SocketAddrV4, destination: SocketAddrV4, endpoint: 
     bytes.extend_from_slice(&source.port().to_be_bytes());
     bytes.extend_from_slice(&destination.port().to_be_bytes());
     field(&mut bytes, TYPE_CRC32C, &[0; 4]);
-    field(&mut bytes, TYPE_AWS, &[&[SUBTYPE_AWS_VPCE_ID], endpoint.as_bytes()].concat());
+    if let Some(endpoint) = endpoint {
+        field(&mut bytes, TYPE_AWS, &[&[SUBTYPE_AWS_VPCE_ID], endpoint.as_bytes()].concat());
+    }
     if let Some(padding) = HEADER_BYTES.checked_sub(bytes.len() + 3) {
         field(&mut bytes, TYPE_NOOP, &vec![0; padding]);
     }
@@ -56,7 +58,7 @@ mod tests {
         let header = header(
             "172.31.10.20:40000".parse().unwrap(),
             "172.31.11.59:443".parse().unwrap(),
-            "vpce-08d2bf15fac5001c9",
+            Some("vpce-08d2bf15fac5001c9"),
         );
         assert_eq!(header.len(), 100);
         assert_eq!(&header[..16], b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x54");
@@ -68,5 +70,13 @@ mod tests {
         let mut zeroed = header.clone();
         zeroed[31..35].fill(0);
         assert_eq!(header[31..35], crc32c::crc32c(&zeroed).to_be_bytes());
+    }
+
+    #[test]
+    fn without_an_endpoint_only_its_field_is_missing() {
+        let header = header("10.0.0.1:1".parse().unwrap(), "10.0.0.2:2".parse().unwrap(), None);
+        assert_eq!(header.len(), 100);
+        assert_eq!(&header[14..16], [0, 84]);
+        assert_eq!(&header[35..38], [4, 0, 62]);
     }
 }

@@ -7,14 +7,14 @@ use std::{
     net::SocketAddrV4,
     os::{fd::AsFd as _, unix::net::UnixListener},
     rc::Rc,
+    thread,
     time::Duration,
 };
 
 use kura_model::plan::{Dial, Forwarder, NamespaceName};
 use tokio::{
-    io::{Interest, unix::AsyncFd},
     net::{TcpListener, UnixStream},
-    sync::Notify,
+    sync::{Notify, oneshot},
     task::{AbortHandle, spawn_local},
 };
 
@@ -24,7 +24,7 @@ use super::{
     dial::{Dialer, Dialers},
 };
 use crate::{
-    anchor::Anchor,
+    anchor::{Anchor, wait_for_hangup},
     error::{During as _, Error},
     inside::inside,
 };
@@ -51,14 +51,14 @@ pub(super) async fn serve(control: UnixListener, anchor: Anchor) -> Result<(), E
     let hangup = anchor.hangup().try_clone_to_owned().during(|| "watch the anchor".into())?;
     let hangup =
         AsyncFd::register_with_interest(hangup, Interest::READABLE).during(|| "watch the anchor".into())?;
+    let mut ended = watch(&anchor)?;
     let listening = HashMap::new();
     let state = RefCell::new(State { anchor, work: BTreeSet::new(), dialers: Rc::default(), listening });
     let state = Rc::new(state);
     let end = Rc::new(Notify::new());
     loop {
         tokio::select! {
-            // The anchor says nothing unasked: it has ended.
-            _ = hangup.readable() => return Ok(()),
+            _ = &mut ended => return Ok(()),
             () = end.notified() => return Ok(()),
             accepted = control.accept() => match accepted {
                 Ok((stream, _)) => {
@@ -73,6 +73,20 @@ pub(super) async fn serve(control: UnixListener, anchor: Anchor) -> Result<(), E
             },
         }
     }
+}
+
+/// Is told when the anchor has ended.
+fn watch(anchor: &Anchor) -> Result<oneshot::Receiver<()>, Error> {
+    let hangup = anchor.hangup().try_clone_to_owned().during(|| "watch the anchor".into())?;
+    let (sender, ended) = oneshot::channel();
+    thread::Builder::new()
+        .name("watch".into())
+        .spawn(move || {
+            wait_for_hangup(&hangup);
+            let _ = sender.send(());
+        })
+        .during(|| "watch the anchor".into())?;
+    Ok(ended)
 }
 
 /// Takes one request. Reading it is left to a thread, so that no peer can hold up the connections.

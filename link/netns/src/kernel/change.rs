@@ -13,6 +13,7 @@ use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage},
     link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+    neighbour_table::{NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter},
     route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType},
     rule::{RuleAction, RuleAttribute, RuleMessage},
 };
@@ -48,12 +49,38 @@ impl Netlink {
         self.change(RouteNetlinkMessage::DelLink(link), 0)
     }
 
+    pub(super) fn set_group(&mut self, index: u32, group: u32) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        link.attributes.push(LinkAttribute::Group(group));
+        self.change(RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    pub(super) fn delete_group(&mut self, group: u32) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.attributes.push(LinkAttribute::Group(group));
+        self.change(RouteNetlinkMessage::DelLink(link), 0)
+    }
+
     pub(super) fn set_up(&mut self, index: u32) -> io::Result<()> {
         let mut link = LinkMessage::default();
         link.header.index = index;
         link.header.flags = LinkFlags::Up;
         link.header.change_mask = LinkFlags::Up;
         self.change(RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    /// A device that answers ARP for what is behind its namespace waits for up to 0.8 s by default, so that others may
+    /// answer first. Nobody else is there.
+    pub(super) fn answer_at_once(&mut self, index: u32) -> io::Result<()> {
+        let mut message = NeighbourTableMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.attributes.push(NeighbourTableAttribute::Name("arp_cache".into()));
+        message.attributes.push(NeighbourTableAttribute::Parms(vec![
+            NeighbourTableParameter::Ifindex(index),
+            NeighbourTableParameter::ProxyDelay(0),
+        ]));
+        self.change(RouteNetlinkMessage::SetNeighbourTable(message), 0)
     }
 
     pub(super) fn add_address(&mut self, index: u32, address: Ipv4Net) -> io::Result<()> {

@@ -95,7 +95,12 @@ impl Settled {
             }
         }
         for end in ends {
-            self.changed += proxy_arp(&end.device, end.proxy_arp)?;
+            let changed = proxy_arp(&end.device, end.proxy_arp)?;
+            self.changed += changed;
+            if changed > 0 && end.proxy_arp {
+                let result = self.netlink.answer_at_once(self.index(&end.device)?);
+                self.done(result, || format!("let {} answer ARP without delay", end.device))?;
+            }
         }
         Ok(())
     }

@@ -37,6 +37,21 @@ impl Mark {
     }
 }
 
+/// A packet filter as we left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Loaded {
+    pub(crate) mark: Mark,
+    /// What it consists of, unless an earlier daemon loaded it.
+    names: Option<BTreeMap<String, Names>>,
+}
+
+impl Loaded {
+    /// What the anchor kept for an earlier daemon.
+    pub(crate) fn read(note: &str) -> Option<Self> {
+        Mark::read(note).map(|mark| Self { mark, names: None })
+    }
+}
+
 /// A table to load, or only the name of one that must not be.
 enum Wanted {
     Table(Table),
@@ -52,9 +67,13 @@ impl Wanted {
     }
 }
 
-/// Loads what the thread's namespace must let pass. `mark` is the last one's, if known; returns the new one and
-/// how much was changed.
-pub(crate) fn apply(name: &str, filter: &Filter, mark: Option<Mark>) -> Result<(Option<Mark>, usize), Error> {
+/// Loads what the thread's namespace must let pass. `last` is what was loaded last, if known; returns what is loaded
+/// now and how much was changed.
+pub(crate) fn apply(
+    name: &str,
+    filter: &Filter,
+    last: Option<&Loaded>,
+) -> Result<(Option<Loaded>, usize), Error> {
     let what = || format!("read the packet filter of namespace {name}");
     let rules = compile(filter)?;
     let mut conntrack = None;
@@ -66,18 +85,35 @@ pub(crate) fn apply(name: &str, filter: &Filter, mark: Option<Mark>) -> Result<(
     }
     let before = filter_generation().during(what)?;
     let [main, idle] = [wanted[0].hash(), wanted[1].hash()];
-    let standing = mark.filter(|mark| mark.generation == before);
+    let standing = last.filter(|last| last.mark.generation == before);
     let mut changed = 0;
     let mut new = standing;
     if standing.is_none_or(|mark| (mark.main, mark.idle) != (main, idle)) {
         let same =
             [standing.is_some_and(|mark| mark.main == main), standing.is_some_and(|mark| mark.idle == idle)];
         let loaded = load(name, &wanted, same, before)?;
+    let mut new = standing.cloned();
+    if standing.is_none_or(|last| (last.mark.main, last.mark.idle) != (main, idle)) {
+        let same = [
+            standing.is_some_and(|last| last.mark.main == main),
+            standing.is_some_and(|last| last.mark.idle == idle),
+        ];
+        let names = match standing.and_then(|last| last.names.clone()) {
+            Some(names) => names,
+            None if before == UNTOUCHED => BTreeMap::new(),
+            None => names().during(what)?,
+        };
+        let loaded = load(name, &wanted, same, &names)?;
         changed += usize::from(loaded);
         let generation = filter_generation().during(what)?;
         // Otherwise someone else changed something meanwhile: the next look will load it again.
         let ours = before.wrapping_add(loaded.into());
-        new = (generation == ours).then_some(Mark { main, idle, generation });
+        let tables = wanted.iter().filter_map(|wanted| match wanted {
+            Wanted::Table(table) => Some((table.name.to_owned(), table.names())),
+            Wanted::Nothing(_) => None,
+        });
+        let mark = Mark { main, idle, generation };
+        new = (generation == ours).then(|| Loaded { mark, names: Some(tables.collect()) });
     }
     if let Some(idle_timeout) = conntrack {
         changed += conntrack_settings(idle_timeout)
@@ -90,9 +126,13 @@ pub(crate) fn apply(name: &str, filter: &Filter, mark: Option<Mark>) -> Result<(
 const UNTOUCHED: u32 = 1;
 
 /// One transaction for all that is not the same. Says whether there was anything to do.
-fn load(name: &str, wanted: &[Wanted; 2], same: [bool; 2], generation: u32) -> Result<bool, Error> {
+fn load(
+    name: &str,
+    wanted: &[Wanted; 2],
+    same: [bool; 2],
+    standing: &BTreeMap<String, Names>,
+) -> Result<bool, Error> {
     let what = || format!("load the packet filter of namespace {name}");
-    let standing = if generation == UNTOUCHED { BTreeMap::new() } else { names().during(what)? };
     let none = Names::default();
     let mut script = String::new();
     let mut force = String::new();

@@ -13,7 +13,7 @@ mod tests;
 
 use kura_model::plan::Filter;
 
-pub(crate) use apply::{Mark, apply};
+pub(crate) use apply::{Loaded, apply};
 pub use run::Counter;
 pub(crate) use run::counters;
 use table::{Table, timeout_name};
