@@ -44,7 +44,8 @@ fn each_mistake_has_its_code() {
     }
     assert_eq!(changed(&|m| drop(m.queries[0].set_query_class(DNSClass::CH))), ResponseCode::Refused);
     assert_eq!(changed(&|m| drop(m.queries[0].set_query_type(RecordType::AXFR))), ResponseCode::Refused);
-    assert_eq!(changed(&|m| drop(m.edns.as_mut().unwrap().set_version(1))), ResponseCode::BADVERS);
+    // 16 is BADVERS here; with a signature it would be BADSIG, as which it is read.
+    assert_eq!(u16::from(changed(&|m| drop(m.edns.as_mut().unwrap().set_version(1)))), 16);
     let two_opts = |m: &mut Message| drop(m.add_additional(Record::from(&Edns::new())));
     assert_eq!(changed(&two_opts), ResponseCode::FormErr);
     assert_eq!(refused(&[&good[..], b"x"].concat()).metadata.response_code, ResponseCode::FormErr);
@@ -162,9 +163,9 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {
-        let name = format!("{label}.vpce.amazonaws.com.");
+        let name = Name::from_labels([label.as_str(), "vpce", "amazonaws", "com"].map(str::as_bytes)).unwrap();
         let mut message = query(".", RecordType::from(kind), edns);
-        message.queries[0].set_name(Name::from_ascii(name).unwrap());
+        message.queries[0].set_name(name);
         let mut bytes = message.to_vec().unwrap();
         for (at, byte) in changes {
             let at = at.index(bytes.len());
