@@ -1,5 +1,12 @@
 //! A resolver on loopback, a server to stand upstream of it, and `dig`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests, where a panic is a failure"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{Read as _, Write as _},
