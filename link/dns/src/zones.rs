@@ -103,9 +103,9 @@ pub(crate) fn enclosing<'a, T>(
     }
 }
 
-/// Whether a map has names under `name`. DNS's order puts them right behind it.
+/// Whether a map that does not have `name` has names under it. DNS's order puts them right behind it.
 pub(crate) fn has_below<T>(map: &BTreeMap<LowerName, T>, name: &LowerName) -> bool {
-    map.range(name..).find(|(key, _)| *key != name).is_some_and(|(key, _)| name.zone_of(key))
+    map.range(name..).next().is_some_and(|(key, _)| name.zone_of(key))
 }
 
 fn parse(name: &str) -> Result<Name, BadName> {

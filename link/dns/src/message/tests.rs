@@ -31,22 +31,21 @@ fn refused(bytes: &[u8]) -> Message {
 fn each_mistake_has_its_code() {
     let good = query("a.example.", RecordType::A, Some(1232)).to_vec().unwrap();
     assert!(matches!(read(&good), Incoming::Question(_)));
-    let changed = |change: &dyn Fn(&mut Message)| {
+    let changed = |change: fn(&mut Message)| {
         let mut message = query("a.example.", RecordType::A, Some(1232));
         change(&mut message);
         refused(&message.to_vec().unwrap()).metadata.response_code
     };
-    let again = Query::query(Name::from_str("b.example.").unwrap(), RecordType::A);
-    assert_eq!(changed(&|m| drop(m.add_query(again.clone()))), ResponseCode::FormErr);
-    assert_eq!(changed(&|m| m.queries.clear()), ResponseCode::FormErr);
-    for code in [OpCode::Notify, OpCode::Update, OpCode::Status, OpCode::Unknown(9)] {
-        assert_eq!(changed(&|m| m.metadata.op_code = code), ResponseCode::NotImp);
-    }
-    assert_eq!(changed(&|m| drop(m.queries[0].set_query_class(DNSClass::CH))), ResponseCode::Refused);
-    assert_eq!(changed(&|m| drop(m.queries[0].set_query_type(RecordType::AXFR))), ResponseCode::Refused);
-    assert_eq!(changed(&|m| drop(m.edns.as_mut().unwrap().set_version(1))), ResponseCode::BADVERS);
-    let two_opts = |m: &mut Message| drop(m.add_additional(Record::from(&Edns::new())));
-    assert_eq!(changed(&two_opts), ResponseCode::FormErr);
+    assert_eq!(changed(|m| m.queries.push(m.queries[0].clone())), ResponseCode::FormErr);
+    assert_eq!(changed(|m| m.queries.clear()), ResponseCode::FormErr);
+    assert_eq!(changed(|m| m.metadata.op_code = OpCode::Notify), ResponseCode::NotImp);
+    assert_eq!(changed(|m| m.metadata.op_code = OpCode::Update), ResponseCode::NotImp);
+    assert_eq!(changed(|m| m.metadata.op_code = OpCode::Unknown(9)), ResponseCode::NotImp);
+    assert_eq!(changed(|m| m.queries[0].query_class = DNSClass::CH), ResponseCode::Refused);
+    assert_eq!(changed(|m| m.queries[0].query_type = RecordType::AXFR), ResponseCode::Refused);
+    // 16 is BADVERS here; with a signature it would be BADSIG, as which it is read.
+    assert_eq!(u16::from(changed(|m| _ = m.edns.as_mut().unwrap().set_version(1))), 16);
+    assert_eq!(changed(|m| m.additionals.push(Record::from(&Edns::new()))), ResponseCode::FormErr);
     assert_eq!(refused(&[&good[..], b"x"].concat()).metadata.response_code, ResponseCode::FormErr);
     assert_eq!(refused(&good[..good.len() - 1]).metadata.response_code, ResponseCode::FormErr);
     assert_eq!(refused(&good[..12]).metadata.response_code, ResponseCode::FormErr);
@@ -162,9 +161,9 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {
-        let name = format!("{label}.vpce.amazonaws.com.");
+        let name = Name::from_labels([label.as_str(), "vpce", "amazonaws", "com"].map(str::as_bytes)).unwrap();
         let mut message = query(".", RecordType::from(kind), edns);
-        message.queries[0].set_name(Name::from_ascii(name).unwrap());
+        message.queries[0].set_name(name);
         let mut bytes = message.to_vec().unwrap();
         for (at, byte) in changes {
             let at = at.index(bytes.len());
