@@ -43,7 +43,10 @@ impl Failure {
 fn handler_error_code(code: &str) -> &'static str {
     if code.contains("NotFound") || code.ends_with("NotExist") {
         "NotFound"
-    } else if code.contains("Duplicate") || code.contains("AlreadyExists") || code.contains("AlreadyAssociated") {
+    } else if code.contains("Duplicate")
+        || code.contains("AlreadyExists")
+        || code.contains("AlreadyAssociated")
+    {
         "AlreadyExists"
     } else if code.contains("LimitExceeded") || code.contains("TooMany") {
         "ServiceLimitExceeded"
