@@ -30,7 +30,8 @@ fn every_resource_type_is_made_as_the_template_says() {
     assert_eq!(table.routes.values().next(), Some(&RouteTarget::Gateway(gateway.as_str().into())));
     assert_eq!(table.associations.len(), 1);
     let group = &state.groups[cloud.physical("provider", "ServerGroup").as_str()];
-    let mut traffic: Vec<_> = group.rules.values().map(|rule| (rule.direction, rule.allows.traffic)).collect();
+    let mut traffic: Vec<_> =
+        group.rules.values().map(|rule| (rule.direction, rule.allows.traffic)).collect();
     traffic.sort();
     // The default egress rule went when the template named one of its own.
     assert_eq!(traffic.len(), 3);
@@ -38,10 +39,7 @@ fn every_resource_type_is_made_as_the_template_says() {
     assert_eq!(traffic[1].1, Traffic::Tcp(8443, 8443));
     assert_eq!(traffic[2].1, Traffic::All);
     let server = &state.instances[cloud.physical("provider", "Server").as_str()];
-    assert_eq!(
-        server.user_data.as_deref(),
-        Some("#!/bin/sh\necho hello-ap-northeast-1 ${HOME} hush-hush\n")
-    );
+    assert_eq!(server.user_data.as_deref(), Some("#!/bin/sh\necho hello-ap-northeast-1 ${HOME} hush-hush\n"));
     assert_eq!(server.instance_type, "t3.micro");
     let balancer = &state.load_balancers[cloud.physical("provider", "Balancer").as_str()];
     assert!(balancer.cross_zone);
@@ -76,7 +74,9 @@ fn json_and_yaml_make_the_same_stack() {
     };
     assert_eq!(properties(&yaml), properties(&json));
     assert_eq!(yaml.output("same", "ServerAddress"), json.output("same", "ServerAddress"));
-    let data = |cloud: &Memory| cloud.state.instances.values().map(|instance| instance.user_data.clone()).collect::<Vec<_>>();
+    let data = |cloud: &Memory| {
+        cloud.state.instances.values().map(|instance| instance.user_data.clone()).collect::<Vec<_>>()
+    };
     assert_eq!(data(&yaml), data(&json));
 }
 
@@ -86,7 +86,25 @@ fn events_come_in_the_order_of_aws() {
     cloud.create("provider", PROVIDER, &[]).unwrap();
     let service = cloud.output("provider", "ServiceName");
     cloud.create("consumer", CONSUMER, &[("Service", &service)]).unwrap();
-    insta::assert_snapshot!(cloud.events("consumer", 0), @"");
+    insta::assert_snapshot!(cloud.events("consumer", 0), @r#"
+    consumer CREATE_IN_PROGRESS id User Initiated
+    Network CREATE_IN_PROGRESS --
+    Network CREATE_IN_PROGRESS id Resource creation Initiated
+    Network CREATE_COMPLETE id
+    First CREATE_IN_PROGRESS --
+    Other CREATE_IN_PROGRESS --
+    Group CREATE_IN_PROGRESS --
+    First CREATE_IN_PROGRESS id Resource creation Initiated
+    Other CREATE_IN_PROGRESS id Resource creation Initiated
+    Group CREATE_IN_PROGRESS id Resource creation Initiated
+    First CREATE_COMPLETE id
+    Other CREATE_COMPLETE id
+    Group CREATE_COMPLETE id
+    Endpoint CREATE_IN_PROGRESS --
+    Endpoint CREATE_IN_PROGRESS id Resource creation Initiated
+    Endpoint CREATE_COMPLETE id
+    consumer CREATE_COMPLETE id
+    "#);
 }
 
 #[test]
@@ -96,7 +114,19 @@ fn a_failure_cancels_its_siblings_and_rolls_back() {
     let (vpc, subnets) = (cloud.default_vpc(), cloud.default_subnets(2));
     cloud.create("siblings", SIBLINGS, &[("Vpc", &vpc), ("Subnets", &subnets)]).unwrap();
     assert_eq!(cloud.status("siblings"), "ROLLBACK_COMPLETE");
-    insta::assert_snapshot!(cloud.events("siblings", 0), @"");
+    insta::assert_snapshot!(cloud.events("siblings", 0), @r#"
+    siblings CREATE_IN_PROGRESS id User Initiated
+    Good CREATE_IN_PROGRESS --
+    Missing CREATE_IN_PROGRESS --
+    Good CREATE_IN_PROGRESS id Resource creation Initiated
+    Missing CREATE_FAILED -- Resource handler returned message: "The Vpc Endpoint Service 'com.amazonaws.vpce.ap-northeast-1.vpce-svc-00000000000000000' does not exist (Service: Ec2, Status Code: 400, Request ID: uuid-1)" (RequestToken: uuid-2, HandlerErrorCode: InvalidRequest)
+    Good CREATE_FAILED id Resource creation cancelled
+    siblings ROLLBACK_IN_PROGRESS id The following resource(s) failed to create: [Missing, Good]. Rollback requested by user.
+    Good DELETE_IN_PROGRESS id
+    Good DELETE_COMPLETE id
+    Missing DELETE_COMPLETE --
+    siblings ROLLBACK_COMPLETE id
+    "#);
     assert_eq!(cloud.rest(), before);
     // Such a stack can only be deleted.
     let error = cloud.update("siblings", SIBLINGS, &[("Vpc", &vpc), ("Subnets", &subnets)]).unwrap_err();
@@ -110,7 +140,11 @@ fn a_parameter_that_names_nothing_is_an_event_of_the_stack() {
     let mut cloud = Memory::new();
     let vpc = cloud.default_vpc();
     cloud.create("typed", SIBLINGS, &[("Vpc", &vpc), ("Subnets", "subnet-0bad")]).unwrap();
-    insta::assert_snapshot!(cloud.events("typed", 0), @"");
+    insta::assert_snapshot!(cloud.events("typed", 0), @r#"
+    typed CREATE_IN_PROGRESS id User Initiated
+    typed ROLLBACK_IN_PROGRESS id Parameter validation failed: parameter value subnet-0bad for parameter name Subnets does not exist. Rollback requested by user.
+    typed ROLLBACK_COMPLETE id
+    "#);
 }
 
 #[test]
@@ -182,13 +216,20 @@ fn an_export_in_use_stays() {
     cloud.create("importer", include_str!("templates/importer.yaml"), &[("Provider", "provider")]).unwrap();
     assert_eq!(cloud.status("importer"), "CREATE_COMPLETE");
     let gateway = cloud.physical("importer", "Gateway");
-    assert_eq!(cloud.state.gateways[gateway.as_str()].tags["service"], cloud.output("provider", "ServiceName"));
+    assert_eq!(
+        cloud.state.gateways[gateway.as_str()].tags["service"],
+        cloud.output("provider", "ServiceName")
+    );
     let error = cloud.delete("provider").unwrap_err();
     assert_eq!(error.message, "Export provider:service cannot be deleted as it is in use by importer");
     let without = PROVIDER.replace("    Export: {Name: !Sub \"${AWS::StackName}:service\"}\n", "");
     cloud.update("provider", &without, &[]).unwrap();
     assert_eq!(cloud.status("provider"), "UPDATE_ROLLBACK_COMPLETE");
-    assert!(cloud.events("provider", 0).contains("Export provider:service cannot be deleted as it is in use by importer"));
+    assert!(
+        cloud
+            .events("provider", 0)
+            .contains("Export provider:service cannot be deleted as it is in use by importer")
+    );
     let account = cloud.account.clone();
     assert_eq!(
         kura_cloudformation::list_imports(&cloud.state, &account, "provider:service").unwrap(),

@@ -27,6 +27,11 @@ impl Failure {
         Self::Properties(format!("Property {name} is not supported here: {why}"))
     }
 
+    /// Whether something uses what was to be deleted.
+    pub(crate) fn is_in_use(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == "DependencyViolation" || code == "ResourceInUse")
+    }
+
     /// The event's reason. The two tokens are drawn by the caller.
     pub(crate) fn reason(&self, request: &str, token: &str) -> String {
         match self {

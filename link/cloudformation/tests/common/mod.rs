@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kura_cloudformation::{CreateStack, Error, ParameterInput, UpdateStack};
-use kura_model::{AccountId, Change, Cloud, Event, State, StackId, Timestamp};
+use kura_model::{AccountId, Change, Cloud, Event, StackId, State, Timestamp};
 
 pub struct Memory {
     pub state: State,
@@ -20,7 +20,8 @@ impl Memory {
     pub fn new() -> Self {
         let state = State::new("ap-northeast-1").unwrap();
         let account = AccountId::new("000000000000");
-        let mut cloud = Self { state, account: account.clone(), now: 1_795_445_260_000, drawn: 0, commits_left: None };
+        let mut cloud =
+            Self { state, account: account.clone(), now: 1_795_445_260_000, drawn: 0, commits_left: None };
         let zones = cloud.state.zones.clone();
         let mut drawn = 0_u64;
         let changes = kura_model::account_changes(&zones, |count| {
@@ -67,13 +68,13 @@ impl Memory {
 
     pub fn delete(&mut self, name: &str) -> Result<(), Error> {
         let account = self.account.clone();
-        let request =
-            kura_cloudformation::DeleteStack { stack_name: name.to_owned(), ..Default::default() };
+        let request = kura_cloudformation::DeleteStack { stack_name: name.to_owned(), ..Default::default() };
         kura_cloudformation::delete_stack(self, &account, request)
     }
 
     pub fn stack(&self, name: &str) -> &kura_model::Stack {
-        let mut found = self.state.stacks.values().filter(|stack| stack.name == name || stack.id.as_str() == name);
+        let mut found =
+            self.state.stacks.values().filter(|stack| stack.name == name || stack.id.as_str() == name);
         found.next_back().unwrap()
     }
 
@@ -110,7 +111,9 @@ impl Memory {
         let lines = self.stack(name).events.iter().skip(from).map(|event| {
             let id = if event.physical_id.is_some() { "id" } else { "--" };
             let reason = event.reason.as_deref().unwrap_or_default();
-            format!("{} {} {id} {}", event.logical_id, event.status, plain(reason, &mut names)).trim_end().to_owned()
+            format!("{} {} {id} {}", event.logical_id, event.status, plain(reason, &mut names))
+                .trim_end()
+                .to_owned()
         });
         lines.collect::<Vec<_>>().join("\n")
     }
