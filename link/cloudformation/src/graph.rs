@@ -11,7 +11,10 @@ use crate::{
 pub(crate) type Needs = BTreeMap<String, BTreeSet<String>>;
 
 /// The needs of all resources that there are; `None` takes every branch and every resource.
-pub(crate) fn needs(template: &Template, conditions: Option<&BTreeMap<String, bool>>) -> Result<Needs, Error> {
+pub(crate) fn needs(
+    template: &Template,
+    conditions: Option<&BTreeMap<String, bool>>,
+) -> Result<Needs, Error> {
     let present = |name: &str| {
         template.resources.get(name).is_some_and(|resource| match (&resource.condition, conditions) {
             (Some(condition), Some(conditions)) => conditions.get(condition) == Some(&true),

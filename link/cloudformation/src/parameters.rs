@@ -32,7 +32,8 @@ const AWS_TYPES: [&str; 10] = [
 /// Whether a template may declare a parameter of this type. Those of the parameter store are not here: it is not.
 pub(crate) fn known_type(kind: &str) -> bool {
     matches!(kind, "String" | "Number" | "CommaDelimitedList")
-        || element(kind).is_some_and(|element| matches!(element, "Number" | "String") || AWS_TYPES.contains(&element))
+        || element(kind)
+            .is_some_and(|element| matches!(element, "Number" | "String") || AWS_TYPES.contains(&element))
         || AWS_TYPES.contains(&kind)
 }
 
@@ -132,8 +133,11 @@ pub(crate) fn values(
     given: &[ParameterInput],
     previous: Option<&Values>,
 ) -> Result<Values, Error> {
-    let unknown: BTreeSet<&str> =
-        given.iter().map(|input| input.key.as_str()).filter(|key| template.parameter(key).is_none()).collect();
+    let unknown: BTreeSet<&str> = given
+        .iter()
+        .map(|input| input.key.as_str())
+        .filter(|key| template.parameter(key).is_none())
+        .collect();
     if !unknown.is_empty() {
         return Err(Error::validation(format!(
             "Parameters: [{}] do not exist in the template",
@@ -194,7 +198,8 @@ pub(crate) fn missing_resource(
             continue;
         }
         let value = values.get(&parameter.name).map_or("", String::as_str);
-        let missing = items(&parameter.kind, value).into_iter().find(|item| !exists(kind, item, state, account));
+        let missing =
+            items(&parameter.kind, value).into_iter().find(|item| !exists(kind, item, state, account));
         if let Some(item) = missing {
             return Some(format!(
                 "Parameter validation failed: parameter value {item} for parameter name {} does not exist.",

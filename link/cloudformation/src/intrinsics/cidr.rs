@@ -27,7 +27,8 @@ pub(super) fn blocks(block: &str, count: &str, bits: &str) -> Result<Vec<String>
     let base = u64::from(u32::from(net.network()));
     (0..u64::from(count))
         .map(|index| {
-            let address = u32::try_from(base + (index << bits)).map_err(|_| "Fn::Cidr left IPv4".to_owned())?;
+            let address =
+                u32::try_from(base + (index << bits)).map_err(|_| "Fn::Cidr left IPv4".to_owned())?;
             Ok(format!("{}/{prefix}", Ipv4Addr::from(address)))
         })
         .collect()

@@ -5,7 +5,7 @@ pub(crate) mod sub;
 
 use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet};
 
-use kura_model::{AccountId, State, StackResource};
+use kura_model::{AccountId, StackResource, State};
 use serde_json::Value as Json;
 
 use crate::{
@@ -103,7 +103,10 @@ impl Scope<'_> {
             _ => None,
         };
         let Some((key, argument)) = entry else {
-            return Err(wrong(node, "a condition must be one of Condition, Fn::Equals, Fn::Not, Fn::And, Fn::Or"));
+            return Err(wrong(
+                node,
+                "a condition must be one of Condition, Fn::Equals, Fn::Not, Fn::And, Fn::Or",
+            ));
         };
         match key.name.as_str() {
             "Condition" => argument
@@ -126,11 +129,11 @@ impl Scope<'_> {
                 [one] => Ok(!self.truth(one)?),
                 _ => Err(wrong(argument, template::NOT)),
             },
-            "Fn::And" => {
-                arguments(argument).iter().try_fold(true, |all, one| Ok(self.truth(one)? && all))
-            }
+            "Fn::And" => arguments(argument).iter().try_fold(true, |all, one| Ok(self.truth(one)? && all)),
             "Fn::Or" => arguments(argument).iter().try_fold(false, |any, one| Ok(self.truth(one)? || any)),
-            _ => Err(wrong(node, "a condition must be one of Condition, Fn::Equals, Fn::Not, Fn::And, Fn::Or")),
+            _ => {
+                Err(wrong(node, "a condition must be one of Condition, Fn::Equals, Fn::Not, Fn::And, Fn::Or"))
+            }
         }
     }
 
@@ -146,8 +149,7 @@ impl Scope<'_> {
             ("Fn::Sub", _) => Json::String(self.substitute(argument)?),
             ("Fn::Base64", _) => {
                 use base64::Engine as _;
-                let text =
-                    self.text(argument, "every Fn::Base64 object must have a String-typed value.")?;
+                let text = self.text(argument, "every Fn::Base64 object must have a String-typed value.")?;
                 if text.contains(UNKNOWN) {
                     UNKNOWN.into()
                 } else {
@@ -177,8 +179,10 @@ impl Scope<'_> {
             }
             ("Fn::FindInMap", [map, first, second]) => self.mapped(map, first, second)?,
             ("Fn::GetAZs", _) => {
-                let region =
-                    self.text(argument, "Fn::GetAZs must have a region as a string; an empty one is the stack's")?;
+                let region = self.text(
+                    argument,
+                    "Fn::GetAZs must have a region as a string; an empty one is the stack's",
+                )?;
                 if !region.is_empty() && region != self.state.region {
                     return Err(wrong(
                         argument,
@@ -201,7 +205,8 @@ impl Scope<'_> {
                 }
             }
             ("Fn::ImportValue", _) => {
-                let text = "the attribute in Fn::ImportValue must be a string or a function that returns a string";
+                let text =
+                    "the attribute in Fn::ImportValue must be a string or a function that returns a string";
                 let name = self.text(argument, text)?;
                 self.import(&name)?
             }
@@ -309,7 +314,10 @@ impl Scope<'_> {
         let mapping = self.template.mappings.get(&names[0]).ok_or_else(|| {
             wrong(
                 map,
-                &format!("Mapping named '{}' is not present in the 'Mappings' section of template.", names[0]),
+                &format!(
+                    "Mapping named '{}' is not present in the 'Mappings' section of template.",
+                    names[0]
+                ),
             )
         })?;
         let found = mapping.get(&names[1]).and_then(|second| second.get(&names[2]));

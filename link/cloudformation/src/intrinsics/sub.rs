@@ -51,8 +51,7 @@ pub(crate) fn replace(
                 made.push('}');
             }
             None => {
-                let fits =
-                    |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':');
+                let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':');
                 if name.is_empty() || !name.bytes().all(fits) {
                     return Err(Error::validation(format!(
                         "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, and colons; found '{name}'"

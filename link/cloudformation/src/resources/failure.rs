@@ -27,6 +27,11 @@ impl Failure {
         Self::Properties(format!("Property {name} is not supported here: {why}"))
     }
 
+    /// Whether something uses what was to be deleted.
+    pub(crate) fn is_in_use(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == "DependencyViolation" || code == "ResourceInUse")
+    }
+
     /// The event's reason. The two tokens are drawn by the caller.
     pub(crate) fn reason(&self, request: &str, token: &str) -> String {
         match self {
@@ -43,7 +48,10 @@ impl Failure {
 fn handler_error_code(code: &str) -> &'static str {
     if code.contains("NotFound") || code.ends_with("NotExist") {
         "NotFound"
-    } else if code.contains("Duplicate") || code.contains("AlreadyExists") || code.contains("AlreadyAssociated") {
+    } else if code.contains("Duplicate")
+        || code.contains("AlreadyExists")
+        || code.contains("AlreadyAssociated")
+    {
         "AlreadyExists"
     } else if code.contains("LimitExceeded") || code.contains("TooMany") {
         "ServiceLimitExceeded"

@@ -12,7 +12,7 @@ pub(super) struct InternetGateway;
 
 impl Handler for InternetGateway {
     fn properties(&self) -> &'static [Property] {
-        &[TAGS]
+        const { &[TAGS] }
     }
 
     fn attributes(&self) -> &'static [&'static str] {
@@ -31,7 +31,13 @@ impl Handler for InternetGateway {
         work.ec2(Change::CreateInternetGateway { id: id.into(), tags: work.tags(properties) })
     }
 
-    fn update(&self, _: &mut Work<'_>, _: &str, _: &Properties) -> Result<Option<String>, Failure> {
+    fn update(
+        &self,
+        _: &mut Work<'_>,
+        _: &str,
+        _: &Properties,
+        _: &Properties,
+    ) -> Result<Option<String>, Failure> {
         Ok(None)
     }
 

@@ -17,16 +17,20 @@ fn vpc(id: &str) -> &str {
 fn attached(state: &State, id: &str) -> Option<GatewayId> {
     let vpc = vpc(id);
     let mut gateways = state.gateways.values();
-    gateways.find(|gateway| gateway.vpc.as_ref().is_some_and(|own| own.as_str() == vpc)).map(|found| found.id.clone())
+    gateways
+        .find(|gateway| gateway.vpc.as_ref().is_some_and(|own| own.as_str() == vpc))
+        .map(|found| found.id.clone())
 }
 
 impl Handler for Attachment {
     fn properties(&self) -> &'static [Property] {
-        &[
-            Property::new("InternetGatewayId", Kind::Text),
-            Property::new("VpcId", Kind::Text).required().create_only(),
-            Property::new("VpnGatewayId", Kind::Unsupported("there are no VPN gateways")),
-        ]
+        const {
+            &[
+                Property::new("InternetGatewayId", Kind::Text),
+                Property::new("VpcId", Kind::Text).required().create_only(),
+                Property::new("VpnGatewayId", Kind::Unsupported("there are no VPN gateways")),
+            ]
+        }
     }
 
     fn attributes(&self) -> &'static [&'static str] {
@@ -55,7 +59,13 @@ impl Handler for Attachment {
         work.ec2(Change::AttachInternetGateway { id: gateway.into(), vpc: vpc(id).into() })
     }
 
-    fn update(&self, work: &mut Work<'_>, id: &str, new: &Properties) -> Result<Option<String>, Failure> {
+    fn update(
+        &self,
+        work: &mut Work<'_>,
+        id: &str,
+        _: &Properties,
+        new: &Properties,
+    ) -> Result<Option<String>, Failure> {
         match attached(work.state(), id) {
             Some(gateway) if gateway.as_str() == new.text("InternetGatewayId") => return Ok(None),
             Some(gateway) => work.ec2(Change::DetachInternetGateway { id: gateway, vpc: vpc(id).into() })?,

@@ -58,7 +58,13 @@ pub(crate) trait Handler: Sync {
 
     /// Changes one in place. Compares with what stands, so that it can be asked again; tags are the engine's.
     /// A new physical id if it has got one.
-    fn update(&self, work: &mut Work<'_>, id: &str, new: &Properties) -> Result<Option<String>, Failure>;
+    fn update(
+        &self,
+        work: &mut Work<'_>,
+        id: &str,
+        old: &Properties,
+        new: &Properties,
+    ) -> Result<Option<String>, Failure>;
 
     /// Deletes one that exists.
     fn delete(&self, work: &mut Work<'_>, id: &str, properties: &Properties) -> Result<(), Failure>;

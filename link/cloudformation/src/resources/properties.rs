@@ -56,6 +56,9 @@ impl Properties {
     }
 
     pub(crate) fn tags(&self) -> Tags {
-        self.objects("Tags").iter().map(|tag| (tag.text("Key").to_owned(), tag.text("Value").to_owned())).collect()
+        self.objects("Tags")
+            .iter()
+            .map(|tag| (tag.text("Key").to_owned(), tag.text("Value").to_owned()))
+            .collect()
     }
 }

@@ -41,23 +41,25 @@ fn broken(id: &str) -> Failure {
 
 impl Handler for Route {
     fn properties(&self) -> &'static [Property] {
-        &[
-            Property::new("CarrierGatewayId", Kind::Unsupported(TARGET)),
-            Property::new("CoreNetworkArn", Kind::Unsupported(TARGET)),
-            Property::new("DestinationCidrBlock", Kind::Text).create_only(),
-            Property::new("DestinationIpv6CidrBlock", Kind::Unsupported(IPV6)),
-            Property::new("DestinationPrefixListId", Kind::Unsupported("there are no prefix lists")),
-            Property::new("EgressOnlyInternetGatewayId", Kind::Unsupported(IPV6)),
-            Property::new("GatewayId", Kind::Text),
-            Property::new("InstanceId", Kind::Unsupported(TARGET)),
-            Property::new("LocalGatewayId", Kind::Unsupported(TARGET)),
-            Property::new("NatGatewayId", Kind::Unsupported(TARGET)),
-            Property::new("NetworkInterfaceId", Kind::Unsupported(TARGET)),
-            Property::new("RouteTableId", Kind::Text).required().create_only(),
-            Property::new("TransitGatewayId", Kind::Unsupported(TARGET)),
-            Property::new("VpcEndpointId", Kind::Unsupported(TARGET)),
-            Property::new("VpcPeeringConnectionId", Kind::Unsupported(TARGET)),
-        ]
+        const {
+            &[
+                Property::new("CarrierGatewayId", Kind::Unsupported(TARGET)),
+                Property::new("CoreNetworkArn", Kind::Unsupported(TARGET)),
+                Property::new("DestinationCidrBlock", Kind::Text).create_only(),
+                Property::new("DestinationIpv6CidrBlock", Kind::Unsupported(IPV6)),
+                Property::new("DestinationPrefixListId", Kind::Unsupported("there are no prefix lists")),
+                Property::new("EgressOnlyInternetGatewayId", Kind::Unsupported(IPV6)),
+                Property::new("GatewayId", Kind::Text),
+                Property::new("InstanceId", Kind::Unsupported(TARGET)),
+                Property::new("LocalGatewayId", Kind::Unsupported(TARGET)),
+                Property::new("NatGatewayId", Kind::Unsupported(TARGET)),
+                Property::new("NetworkInterfaceId", Kind::Unsupported(TARGET)),
+                Property::new("RouteTableId", Kind::Text).required().create_only(),
+                Property::new("TransitGatewayId", Kind::Unsupported(TARGET)),
+                Property::new("VpcEndpointId", Kind::Unsupported(TARGET)),
+                Property::new("VpcPeeringConnectionId", Kind::Unsupported(TARGET)),
+            ]
+        }
     }
 
     fn attributes(&self) -> &'static [&'static str] {
@@ -89,7 +91,13 @@ impl Handler for Route {
         work.ec2(Change::CreateRoute { table: table.into(), destination, target })
     }
 
-    fn update(&self, work: &mut Work<'_>, id: &str, new: &Properties) -> Result<Option<String>, Failure> {
+    fn update(
+        &self,
+        work: &mut Work<'_>,
+        id: &str,
+        _: &Properties,
+        new: &Properties,
+    ) -> Result<Option<String>, Failure> {
         let (table, destination) = parts(id).ok_or_else(|| broken(id))?;
         let to = wanted(new)?;
         if target(work.state(), id).as_ref() != Some(&to) {

@@ -12,7 +12,7 @@ pub(super) struct RouteTable;
 
 impl Handler for RouteTable {
     fn properties(&self) -> &'static [Property] {
-        &[TAGS, Property::new("VpcId", Kind::Text).required().create_only()]
+        const { &[TAGS, Property::new("VpcId", Kind::Text).required().create_only()] }
     }
 
     fn attributes(&self) -> &'static [&'static str] {
@@ -35,7 +35,13 @@ impl Handler for RouteTable {
         })
     }
 
-    fn update(&self, _: &mut Work<'_>, _: &str, _: &Properties) -> Result<Option<String>, Failure> {
+    fn update(
+        &self,
+        _: &mut Work<'_>,
+        _: &str,
+        _: &Properties,
+        _: &Properties,
+    ) -> Result<Option<String>, Failure> {
         Ok(None)
     }
 

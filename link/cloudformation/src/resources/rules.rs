@@ -52,7 +52,7 @@ pub(super) fn permission(rule: &Properties, direction: Direction) -> Result<Perm
         Direction::Egress => "DestinationSecurityGroupId",
     };
     let peer = match (rule.optional("CidrIp"), rule.optional(group)) {
-        (Some(range), None) => Peer::Cidr(cidr(range, "cidrIp")?),
+        (Some(range), None) => Peer::Cidr(cidr(range, "cidrIp")?.trunc()),
         (None, Some(group)) => Peer::Group(group.into()),
         _ => {
             return Err(Failure::ec2(
@@ -117,7 +117,9 @@ pub(super) fn reconcile(
     let there = stands(work);
     let gone: Vec<Permission> = old
         .iter()
-        .filter(|permission| there.contains_key(permission) && new.iter().all(|(kept, _)| kept != *permission))
+        .filter(|permission| {
+            there.contains_key(permission) && new.iter().all(|(kept, _)| kept != *permission)
+        })
         .cloned()
         .collect();
     if !gone.is_empty() {
@@ -128,7 +130,9 @@ pub(super) fn reconcile(
     for (permission, description) in new {
         match there.get(permission) {
             None => rules.push(new_rule(work, direction, permission, description.as_deref())),
-            Some(stands) if stands != description => descriptions.push((permission.clone(), description.clone())),
+            Some(stands) if stands != description => {
+                descriptions.push((permission.clone(), description.clone()))
+            }
             Some(_) => {}
         }
     }
@@ -141,7 +145,12 @@ pub(super) fn reconcile(
     Ok(())
 }
 
-fn new_rule(work: &mut Work<'_>, direction: Direction, allows: &Permission, description: Option<&str>) -> NewRule {
+fn new_rule(
+    work: &mut Work<'_>,
+    direction: Direction,
+    allows: &Permission,
+    description: Option<&str>,
+) -> NewRule {
     NewRule {
         id: work.draw("sgr-").as_str().into(),
         direction,

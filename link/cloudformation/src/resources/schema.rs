@@ -63,14 +63,25 @@ pub(crate) fn check(known: &[Property], given: &Json, resource: &str) -> Result<
     object(known, given.as_object().unwrap_or(&empty), resource, "#")
 }
 
-fn object(known: &[Property], given: &Map<String, Json>, resource: &str, path: &str) -> Result<Json, Failure> {
-    let unknown: Vec<&str> =
-        given.keys().map(String::as_str).filter(|key| known.iter().all(|property| property.name != *key)).collect();
+fn object(
+    known: &[Property],
+    given: &Map<String, Json>,
+    resource: &str,
+    path: &str,
+) -> Result<Json, Failure> {
+    let unknown: Vec<&str> = given
+        .keys()
+        .map(String::as_str)
+        .filter(|key| known.iter().all(|property| property.name != *key))
+        .collect();
     match unknown.as_slice() {
         [] => {}
-        [one] if path == "#" => return Err(Failure::Properties(format!("Encountered unsupported property {one}"))),
+        [one] if path == "#" => {
+            return Err(Failure::Properties(format!("Encountered unsupported property {one}")));
+        }
         several => {
-            let keys: Vec<_> = several.iter().map(|key| format!("{}/{key}", path.trim_start_matches("#/"))).collect();
+            let keys: Vec<_> =
+                several.iter().map(|key| format!("{}/{key}", path.trim_start_matches("#/"))).collect();
             let keys = if path == "#" { several.join(", ") } else { keys.join(", ") };
             return Err(Failure::Properties(format!("Encountered unsupported property {keys}")));
         }
@@ -92,7 +103,8 @@ fn object(known: &[Property], given: &Map<String, Json>, resource: &str, path: &
 }
 
 fn one(property: &Property, value: &Json, resource: &str, path: &str) -> Result<Json, Failure> {
-    let expected = |what: &str| Err(invalid(resource, path, &format!("expected type: {what}, found: {}", named(value))));
+    let expected =
+        |what: &str| Err(invalid(resource, path, &format!("expected type: {what}, found: {}", named(value))));
     let texts = || -> Option<Vec<String>> { value.as_array()?.iter().map(scalar).collect() };
     match &property.kind {
         Kind::Text => scalar(value).map_or_else(|| expected("String"), |text| Ok(text.into())),
@@ -100,7 +112,11 @@ fn one(property: &Property, value: &Json, resource: &str, path: &str) -> Result<
             Some(text) if allowed.contains(&text.as_str()) => Ok(text.into()),
             Some(text) => {
                 let allowed = allowed.join(", ");
-                Err(invalid(resource, path, &format!("{text} is not a valid enum value; valid are [{allowed}]")))
+                Err(invalid(
+                    resource,
+                    path,
+                    &format!("{text} is not a valid enum value; valid are [{allowed}]"),
+                ))
             }
             None => expected("String"),
         },
@@ -122,7 +138,9 @@ fn one(property: &Property, value: &Json, resource: &str, path: &str) -> Result<
         },
         Kind::Texts => {
             // One text where a list is asked for is a list of one, as in CloudFormation.
-            let Some(items) = texts().or_else(|| Some(vec![scalar(value)?])) else { return expected("JSONArray") };
+            let Some(items) = texts().or_else(|| Some(vec![scalar(value)?])) else {
+                return expected("JSONArray");
+            };
             let set: BTreeSet<&String> = items.iter().collect();
             if set.len() < items.len() {
                 return Err(invalid(resource, path, "array items are not unique"));
@@ -152,7 +170,8 @@ const TAG: &[Property] =
     &[Property::new("Key", Kind::Text).required(), Property::new("Value", Kind::Text).required()];
 
 fn tags(value: Json, resource: &str, path: &str) -> Result<Json, Failure> {
-    let keys: Vec<&str> = value.as_array().into_iter().flatten().filter_map(|tag| tag.get("Key")?.as_str()).collect();
+    let keys: Vec<&str> =
+        value.as_array().into_iter().flatten().filter_map(|tag| tag.get("Key")?.as_str()).collect();
     let set: BTreeSet<&str> = keys.iter().copied().collect();
     if set.len() < keys.len() {
         return Err(invalid(resource, path, "a tag's key is there twice"));
@@ -169,7 +188,11 @@ fn objects(known: &[Property], value: &Json, resource: &str, path: &str) -> Resu
         Json::Array(items) => items.as_slice(),
         Json::Object(_) => &alone,
         _ => {
-            return Err(invalid(resource, path, &format!("expected type: JSONArray, found: {}", named(value))));
+            return Err(invalid(
+                resource,
+                path,
+                &format!("expected type: JSONArray, found: {}", named(value)),
+            ));
         }
     };
     let mut made = Vec::with_capacity(items.len());
@@ -178,7 +201,11 @@ fn objects(known: &[Property], value: &Json, resource: &str, path: &str) -> Resu
         match item.as_object() {
             Some(given) => made.push(object(known, given, resource, &path)?),
             None => {
-                return Err(invalid(resource, &path, &format!("expected type: JSONObject, found: {}", named(item))));
+                return Err(invalid(
+                    resource,
+                    &path,
+                    &format!("expected type: JSONObject, found: {}", named(item)),
+                ));
             }
         }
     }
@@ -186,7 +213,9 @@ fn objects(known: &[Property], value: &Json, resource: &str, path: &str) -> Resu
 }
 
 fn invalid(resource: &str, path: &str, what: &str) -> Failure {
-    Failure::Properties(format!("Properties validation failed for resource {resource} with message:\n{path}: {what}"))
+    Failure::Properties(format!(
+        "Properties validation failed for resource {resource} with message:\n{path}: {what}"
+    ))
 }
 
 fn named(value: &Json) -> &'static str {

@@ -16,25 +16,27 @@ const IPAM: &str = "there is no address manager; name a CidrBlock";
 
 impl Handler for Subnet {
     fn properties(&self) -> &'static [Property] {
-        &[
-            Property::new("AssignIpv6AddressOnCreation", Kind::Unsupported(IPV6)),
-            Property::new("AvailabilityZone", Kind::Text).create_only(),
-            Property::new("AvailabilityZoneId", Kind::Text).create_only(),
-            Property::new("CidrBlock", Kind::Text).create_only(),
-            Property::new("EnableDns64", Kind::Unsupported(IPV6)),
-            Property::new("EnableLniAtDeviceIndex", Kind::Unsupported("there are no outposts")),
-            Property::new("Ipv4IpamPoolId", Kind::Unsupported(IPAM)),
-            Property::new("Ipv4NetmaskLength", Kind::Unsupported(IPAM)),
-            Property::new("Ipv6CidrBlock", Kind::Unsupported(IPV6)),
-            Property::new("Ipv6IpamPoolId", Kind::Unsupported(IPV6)),
-            Property::new("Ipv6Native", Kind::Unsupported(IPV6)),
-            Property::new("Ipv6NetmaskLength", Kind::Unsupported(IPV6)),
-            Property::new("MapPublicIpOnLaunch", Kind::Boolean),
-            Property::new("OutpostArn", Kind::Unsupported("there are no outposts")),
-            Property::new("PrivateDnsNameOptionsOnLaunch", Kind::Unsupported("names follow the address")),
-            TAGS,
-            Property::new("VpcId", Kind::Text).required().create_only(),
-        ]
+        const {
+            &[
+                Property::new("AssignIpv6AddressOnCreation", Kind::Unsupported(IPV6)),
+                Property::new("AvailabilityZone", Kind::Text).create_only(),
+                Property::new("AvailabilityZoneId", Kind::Text).create_only(),
+                Property::new("CidrBlock", Kind::Text).create_only(),
+                Property::new("EnableDns64", Kind::Unsupported(IPV6)),
+                Property::new("EnableLniAtDeviceIndex", Kind::Unsupported("there are no outposts")),
+                Property::new("Ipv4IpamPoolId", Kind::Unsupported(IPAM)),
+                Property::new("Ipv4NetmaskLength", Kind::Unsupported(IPAM)),
+                Property::new("Ipv6CidrBlock", Kind::Unsupported(IPV6)),
+                Property::new("Ipv6IpamPoolId", Kind::Unsupported(IPV6)),
+                Property::new("Ipv6Native", Kind::Unsupported(IPV6)),
+                Property::new("Ipv6NetmaskLength", Kind::Unsupported(IPV6)),
+                Property::new("MapPublicIpOnLaunch", Kind::Boolean),
+                Property::new("OutpostArn", Kind::Unsupported("there are no outposts")),
+                Property::new("PrivateDnsNameOptionsOnLaunch", Kind::Unsupported("names follow the address")),
+                TAGS,
+                Property::new("VpcId", Kind::Text).required().create_only(),
+            ]
+        }
     }
 
     fn attributes(&self) -> &'static [&'static str] {
@@ -51,10 +53,14 @@ impl Handler for Subnet {
 
     fn create(&self, work: &mut Work<'_>, id: &str, properties: &Properties) -> Result<(), Failure> {
         let Some(block) = properties.optional("CidrBlock") else {
-            return Err(Failure::ec2("MissingParameter", "Either 'CidrBlock' or 'Ipv4IpamPoolId' must be provided."));
+            return Err(Failure::ec2(
+                "MissingParameter",
+                "Either 'CidrBlock' or 'Ipv4IpamPoolId' must be provided.",
+            ));
         };
         let zones = &work.state().zones;
-        let zone = match (properties.optional("AvailabilityZone"), properties.optional("AvailabilityZoneId")) {
+        let zone = match (properties.optional("AvailabilityZone"), properties.optional("AvailabilityZoneId"))
+        {
             (Some(name), _) => Some(name.to_owned()),
             (None, Some(id)) => zones.iter().find(|zone| zone.id == id).map(|zone| zone.name.clone()),
             // AWS chooses one; here it is the first.
@@ -78,10 +84,16 @@ impl Handler for Subnet {
             default_for_zone: false,
             tags: work.tags(properties),
         })?;
-        self.update(work, id, properties).map(drop)
+        self.update(work, id, properties, properties).map(drop)
     }
 
-    fn update(&self, work: &mut Work<'_>, id: &str, new: &Properties) -> Result<Option<String>, Failure> {
+    fn update(
+        &self,
+        work: &mut Work<'_>,
+        id: &str,
+        _: &Properties,
+        new: &Properties,
+    ) -> Result<Option<String>, Failure> {
         let map = new.boolean("MapPublicIpOnLaunch").unwrap_or(false);
         if work.state().subnets.get(id).map(|subnet| subnet.map_public_ip_on_launch) != Some(map) {
             work.ec2(Change::ModifySubnet { id: id.into(), map_public_ip_on_launch: map })?;
@@ -97,7 +109,9 @@ impl Handler for Subnet {
         let subnet = state.subnets.get(id)?;
         Some(match name {
             "AvailabilityZone" => subnet.zone.as_str().into(),
-            "AvailabilityZoneId" => state.zones.iter().find(|zone| zone.name == subnet.zone)?.id.as_str().into(),
+            "AvailabilityZoneId" => {
+                state.zones.iter().find(|zone| zone.name == subnet.zone)?.id.as_str().into()
+            }
             "CidrBlock" => subnet.cidr.to_string().into(),
             "Ipv6CidrBlocks" => Json::Array(Vec::new()),
             "SubnetId" => id.into(),

@@ -23,10 +23,12 @@ fn of_subnet(state: &State, subnet: &str) -> Option<(AssociationId, RouteTableId
 
 impl Handler for Association {
     fn properties(&self) -> &'static [Property] {
-        &[
-            Property::new("RouteTableId", Kind::Text).required(),
-            Property::new("SubnetId", Kind::Text).required().create_only(),
-        ]
+        const {
+            &[
+                Property::new("RouteTableId", Kind::Text).required(),
+                Property::new("SubnetId", Kind::Text).required().create_only(),
+            ]
+        }
     }
 
     fn attributes(&self) -> &'static [&'static str] {
@@ -53,7 +55,13 @@ impl Handler for Association {
         })
     }
 
-    fn update(&self, work: &mut Work<'_>, id: &str, new: &Properties) -> Result<Option<String>, Failure> {
+    fn update(
+        &self,
+        work: &mut Work<'_>,
+        id: &str,
+        _: &Properties,
+        new: &Properties,
+    ) -> Result<Option<String>, Failure> {
         let table = new.text("RouteTableId");
         match of_subnet(work.state(), new.text("SubnetId")) {
             Some((stands, own)) if own.as_str() == table => {

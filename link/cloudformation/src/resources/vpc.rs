@@ -15,15 +15,17 @@ const IPAM: &str = "there is no address manager; name a CidrBlock";
 
 impl Handler for Vpc {
     fn properties(&self) -> &'static [Property] {
-        &[
-            Property::new("CidrBlock", Kind::Text).create_only(),
-            Property::new("EnableDnsHostnames", Kind::Boolean),
-            Property::new("EnableDnsSupport", Kind::Boolean),
-            Property::new("InstanceTenancy", Kind::Choice(&["default"])),
-            Property::new("Ipv4IpamPoolId", Kind::Unsupported(IPAM)),
-            Property::new("Ipv4NetmaskLength", Kind::Unsupported(IPAM)),
-            TAGS,
-        ]
+        const {
+            &[
+                Property::new("CidrBlock", Kind::Text).create_only(),
+                Property::new("EnableDnsHostnames", Kind::Boolean),
+                Property::new("EnableDnsSupport", Kind::Boolean),
+                Property::new("InstanceTenancy", Kind::Choice(&["default"])),
+                Property::new("Ipv4IpamPoolId", Kind::Unsupported(IPAM)),
+                Property::new("Ipv4NetmaskLength", Kind::Unsupported(IPAM)),
+                TAGS,
+            ]
+        }
     }
 
     fn attributes(&self) -> &'static [&'static str] {
@@ -40,7 +42,10 @@ impl Handler for Vpc {
 
     fn create(&self, work: &mut Work<'_>, id: &str, properties: &Properties) -> Result<(), Failure> {
         let Some(block) = properties.optional("CidrBlock") else {
-            return Err(Failure::ec2("MissingParameter", "Either 'CidrBlock' or 'Ipv4IpamPoolId' must be provided."));
+            return Err(Failure::ec2(
+                "MissingParameter",
+                "Either 'CidrBlock' or 'Ipv4IpamPoolId' must be provided.",
+            ));
         };
         let change = Change::CreateVpc {
             id: id.into(),
@@ -53,10 +58,16 @@ impl Handler for Vpc {
             tags: work.tags(properties),
         };
         work.ec2(change)?;
-        self.update(work, id, properties).map(drop)
+        self.update(work, id, properties, properties).map(drop)
     }
 
-    fn update(&self, work: &mut Work<'_>, id: &str, new: &Properties) -> Result<Option<String>, Failure> {
+    fn update(
+        &self,
+        work: &mut Work<'_>,
+        id: &str,
+        _: &Properties,
+        new: &Properties,
+    ) -> Result<Option<String>, Failure> {
         // CloudFormation's defaults: support on, hostnames off.
         let support = new.boolean("EnableDnsSupport").unwrap_or(true);
         let hostnames = new.boolean("EnableDnsHostnames").unwrap_or(false);

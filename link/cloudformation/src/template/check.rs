@@ -69,10 +69,9 @@ impl References {
                     self.conditions.insert(name.clone());
                 }
                 if let Some((key, _)) = entries.iter().find(|(key, _)| key.name.starts_with("Fn::")) {
-                    return Err(key.at.error(format_args!(
-                        "{} must be the only key of its mapping.",
-                        key.name
-                    )));
+                    return Err(key
+                        .at
+                        .error(format_args!("{} must be the only key of its mapping.", key.name)));
                 }
                 entries.iter().try_for_each(|(_, node)| self.walk(node, conditions))
             }
@@ -100,7 +99,9 @@ impl References {
             )));
         }
         let items = argument.list();
-        let has = |counts: std::ops::RangeInclusive<usize>| items.is_some_and(|items| counts.contains(&items.len()));
+        let has = |counts: std::ops::RangeInclusive<usize>| {
+            items.is_some_and(|items| counts.contains(&items.len()))
+        };
         match name {
             "Fn::GetAtt" => {
                 let (resource, attribute) = attribute(argument)?;
@@ -132,7 +133,10 @@ impl References {
                     return Err(wrong(argument, "Fn::If requires a list argument with three elements"));
                 };
                 let Some(condition) = condition.text() else {
-                    return Err(wrong(argument, "Fn::If requires the name of a condition as its first element"));
+                    return Err(wrong(
+                        argument,
+                        "Fn::If requires the name of a condition as its first element",
+                    ));
                 };
                 let taken = conditions.and_then(|conditions| conditions.get(&condition)).copied();
                 self.conditions.insert(condition);
@@ -154,7 +158,9 @@ impl References {
             "Fn::And" | "Fn::Or" if !has(2..=10) => {
                 return Err(wrong(
                     argument,
-                    &format!("every {name} object requires a list of at least 2 and at most 10 boolean parameters."),
+                    &format!(
+                        "every {name} object requires a list of at least 2 and at most 10 boolean parameters."
+                    ),
                 ));
             }
             _ => {}
@@ -189,7 +195,9 @@ pub(crate) fn wrong(node: &Node, what: &str) -> Error {
 pub(crate) fn attribute(argument: &Node) -> Result<(String, &Node), Error> {
     match argument.list() {
         Some([resource, attribute]) => match resource.text() {
-            Some(resource) if !resource.is_empty() && attribute.text().is_none_or(|text| !text.is_empty()) => {
+            Some(resource)
+                if !resource.is_empty() && attribute.text().is_none_or(|text| !text.is_empty()) =>
+            {
                 Ok((resource, attribute))
             }
             _ => Err(wrong(argument, GET_ATT)),
@@ -204,13 +212,15 @@ pub(super) fn check(template: &Template) -> Result<(), Error> {
         template.parameters.iter().any(|parameter| parameter.name == *name)
             || template.resources.contains_key(name)
     };
-    let condition = |found: &References, block: &str| {
-        match found.conditions.iter().find(|name| !template.conditions.contains_key(*name)) {
-            Some(name) => Err(Error::validation(format!(
-                "Template format error: Unresolved condition dependency {name} in the {block} block of the template"
-            ))),
-            None => Ok(()),
-        }
+    let condition = |found: &References, block: &str| match found
+        .conditions
+        .iter()
+        .find(|name| !template.conditions.contains_key(*name))
+    {
+        Some(name) => Err(Error::validation(format!(
+            "Template format error: Unresolved condition dependency {name} in the {block} block of the template"
+        ))),
+        None => Ok(()),
     };
     let names = |found: References, block: &str| {
         condition(&found, block)?;

@@ -40,7 +40,9 @@ fn compose(whole: &str, raw: &RawValue, depth: usize) -> Result<Node, Error> {
         }
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text).map_err(failed)?;
-            Value::List(items.into_iter().map(|raw| compose(whole, raw, depth + 1)).collect::<Result<_, _>>()?)
+            Value::List(
+                items.into_iter().map(|raw| compose(whole, raw, depth + 1)).collect::<Result<_, _>>()?,
+            )
         }
         Some(b'"') => Value::String(serde_json::from_str(text).map_err(failed)?),
         Some(b't') => Value::Bool(true),
@@ -87,7 +89,8 @@ fn position(text: &str, offset: usize) -> Position {
 fn malformed(error: &serde_json::Error, whole: &str, offset: usize) -> Error {
     let start = position(whole, offset);
     let line = start.line + error.line().max(1) - 1;
-    let column = if error.line() <= 1 { start.column - 1 + error.column().max(1) } else { error.column().max(1) };
+    let column =
+        if error.line() <= 1 { start.column - 1 + error.column().max(1) } else { error.column().max(1) };
     // serde_json puts its own place at the end of the text; ours is said once.
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or_default();

@@ -99,9 +99,9 @@ impl Node {
             Value::Number(text) => number(text),
             Value::String(text) => text.clone().into(),
             Value::List(items) => items.iter().map(Node::json).collect(),
-            Value::Map(entries) => {
-                serde_json::Value::Object(entries.iter().map(|(key, node)| (key.name.clone(), node.json())).collect())
-            }
+            Value::Map(entries) => serde_json::Value::Object(
+                entries.iter().map(|(key, node)| (key.name.clone(), node.json())).collect(),
+            ),
         }
     }
 }

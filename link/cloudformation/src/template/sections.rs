@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::{Key, Node, OutputDeclaration, Parameter, RESOURCE_LIMIT, Resource, SECTION_LIMIT, Template, Value};
+use super::{
+    Key, Node, OutputDeclaration, Parameter, RESOURCE_LIMIT, Resource, SECTION_LIMIT, Template, Value,
+};
 use crate::Error;
 
 /// Takes the tree apart.
 pub(super) fn read(root: &Node) -> Result<Template, Error> {
     let Some(sections) = root.map() else {
-        return Err(root.at.error("unsupported structure: a template is a mapping with a Resources section."));
+        return Err(root
+            .at
+            .error("unsupported structure: a template is a mapping with a Resources section."));
     };
     null(root, "")?;
     let mut template = Template {
@@ -96,7 +100,9 @@ fn section<'a>(node: &'a Node, name: &str, limit: usize) -> Result<&'a [(Key, No
 /// AWS takes no null anywhere.
 fn null(node: &Node, path: &str) -> Result<(), Error> {
     match &node.value {
-        Value::Null => Err(node.at.error(format_args!("[{path}] 'null' values are not allowed in templates"))),
+        Value::Null => {
+            Err(node.at.error(format_args!("[{path}] 'null' values are not allowed in templates")))
+        }
         Value::List(items) => {
             items.iter().enumerate().try_for_each(|(index, item)| null(item, &format!("{path}/{index}")))
         }
@@ -110,25 +116,25 @@ fn null(node: &Node, path: &str) -> Result<(), Error> {
 fn version(node: &Node) -> Result<String, Error> {
     match node.text() {
         Some(text) if text == "2010-09-09" => Ok(text),
-        Some(text) => Err(node.at.error(format_args!(
-            "Template version {text} is not supported; the only one is 2010-09-09."
-        ))),
+        Some(text) => Err(node
+            .at
+            .error(format_args!("Template version {text} is not supported; the only one is 2010-09-09."))),
         None => Err(node.at.error("AWSTemplateFormatVersion must be a string.")),
     }
 }
 
 fn description(node: &Node) -> Result<String, Error> {
     match node.text() {
-        Some(text) if text.len() > 1024 => {
-            Err(node.at.error("'Description' length is greater than 1024."))
-        }
+        Some(text) if text.len() > 1024 => Err(node.at.error("'Description' length is greater than 1024.")),
         Some(text) => Ok(text),
         None => Err(node.at.error("every Description member must be a string.")),
     }
 }
 
 fn alphanumeric(key: &Key, what: &str) -> Result<(), Error> {
-    if key.name.is_empty() || key.name.len() > 255 || !key.name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    if key.name.is_empty()
+        || key.name.len() > 255
+        || !key.name.bytes().all(|byte| byte.is_ascii_alphanumeric())
     {
         return Err(key.at.error(format_args!("{what} {} is non alphanumeric.", key.name)));
     }
@@ -136,11 +142,7 @@ fn alphanumeric(key: &Key, what: &str) -> Result<(), Error> {
 }
 
 /// The members of a declaration by name; an unknown one is refused.
-fn members<'a>(
-    node: &'a Node,
-    what: &str,
-    known: &[&str],
-) -> Result<BTreeMap<&'a str, &'a Node>, Error> {
+fn members<'a>(node: &'a Node, what: &str, known: &[&str]) -> Result<BTreeMap<&'a str, &'a Node>, Error> {
     let entries = node.map().ok_or_else(|| {
         node.at.error(format_args!("[{what}] every member of this section must be a mapping."))
     })?;
@@ -177,45 +179,62 @@ fn parameter(key: &Key, node: &Node) -> Result<Parameter, Error> {
     )?;
     let text = |member: &str| match has.get(member) {
         Some(node) => node.text().map(Some).ok_or_else(|| {
-            node.at.error(format_args!("every {member} member of a parameter must be a string; that of {name} is not."))
+            node.at.error(format_args!(
+                "every {member} member of a parameter must be a string; that of {name} is not."
+            ))
         }),
         None => Ok(None),
     };
     let count = |member: &str| match has.get(member) {
-        Some(node) => node.text().and_then(|text| text.parse().ok()).filter(|n: &f64| n.is_finite()).map(Some).ok_or_else(|| {
-            node.at.error(format_args!("every {member} member of a parameter must be a number; that of {name} is not."))
-        }),
+        Some(node) => node
+            .text()
+            .and_then(|text| text.parse().ok())
+            .filter(|n: &f64| n.is_finite())
+            .map(Some)
+            .ok_or_else(|| {
+                node.at.error(format_args!(
+                    "every {member} member of a parameter must be a number; that of {name} is not."
+                ))
+            }),
         None => Ok(None),
     };
-    let kind = text("Type")?
-        .ok_or_else(|| key.at.error("Every Parameters object must contain a Type member."))?;
+    let kind =
+        text("Type")?.ok_or_else(|| key.at.error("Every Parameters object must contain a Type member."))?;
     if !crate::parameters::known_type(&kind) {
-        return Err(has.get("Type").map_or(key.at, |node| node.at).error(format_args!(
-            "Unrecognized parameter type: {kind}"
-        )));
+        return Err(has
+            .get("Type")
+            .map_or(key.at, |node| node.at)
+            .error(format_args!("Unrecognized parameter type: {kind}")));
     }
     let allowed_values = match has.get("AllowedValues") {
         Some(node) => node
             .list()
             .and_then(|items| items.iter().map(Node::text).collect::<Option<Vec<_>>>())
             .filter(|values| !values.is_empty())
-            .ok_or_else(|| node.at.error(format_args!("AllowedValues of {name} must be a list of strings.")))?,
+            .ok_or_else(|| {
+                node.at.error(format_args!("AllowedValues of {name} must be a list of strings."))
+            })?,
         None => Vec::new(),
     };
     let allowed_pattern = text("AllowedPattern")?;
     if let Some(pattern) = &allowed_pattern {
         crate::parameters::pattern(pattern).map_err(|why| {
-            has.get("AllowedPattern").map_or(key.at, |node| node.at).error(format_args!(
-                "AllowedPattern of {name} cannot be used: {why}"
-            ))
+            has.get("AllowedPattern")
+                .map_or(key.at, |node| node.at)
+                .error(format_args!("AllowedPattern of {name} cannot be used: {why}"))
         })?;
     }
     // A list's default may be written as a list.
     let default = match has.get("Default") {
         Some(Node { value: Value::List(items), at }) => Some(
-            items.iter().map(Node::text).collect::<Option<Vec<_>>>().map(|items| items.join(",")).ok_or_else(
-                || at.error(format_args!("every Default member must be a string; that of {name} is not.")),
-            )?,
+            items
+                .iter()
+                .map(Node::text)
+                .collect::<Option<Vec<_>>>()
+                .map(|items| items.join(","))
+                .ok_or_else(|| {
+                    at.error(format_args!("every Default member must be a string; that of {name} is not."))
+                })?,
         ),
         _ => text("Default")?,
     };
@@ -245,8 +264,9 @@ fn parameter(key: &Key, node: &Node) -> Result<Parameter, Error> {
 }
 
 fn mapping(key: &Key, node: &Node) -> Result<(), Error> {
-    let malformed =
-        |node: &Node| node.at.error(format_args!("Every Mappings member {} must be a map of maps.", key.name));
+    let malformed = |node: &Node| {
+        node.at.error(format_args!("Every Mappings member {} must be a map of maps.", key.name))
+    };
     for (_, second) in node.map().ok_or_else(|| malformed(node))? {
         for (_, value) in second.map().ok_or_else(|| malformed(second))? {
             let fits = match &value.value {
@@ -304,9 +324,10 @@ fn resource(key: &Key, node: &Node, order: usize) -> Result<Resource, Error> {
     let depends_on = match has.get("DependsOn") {
         None => Vec::new(),
         Some(Node { value: Value::String(name), .. }) => vec![name.clone()],
-        Some(node) => node.list().and_then(|items| items.iter().map(Node::text).collect()).ok_or_else(|| {
-            node.at.error("DependsOn must be a string or list of strings.")
-        })?,
+        Some(node) => node
+            .list()
+            .and_then(|items| items.iter().map(Node::text).collect())
+            .ok_or_else(|| node.at.error("DependsOn must be a string or list of strings."))?,
     };
     if let Some(node) = has.get("Properties")
         && node.map().is_none()
@@ -331,14 +352,16 @@ fn output(key: &Key, node: &Node) -> Result<OutputDeclaration, Error> {
     alphanumeric(key, "Output name")?;
     let name = &key.name;
     let has = members(node, name, &["Condition", "Description", "Export", "Value"])?;
-    let value = (*has
-        .get("Value")
-        .ok_or_else(|| key.at.error(format_args!("Every Outputs member must contain a Value object; {name} has none.")))?)
+    let value = (*has.get("Value").ok_or_else(|| {
+        key.at.error(format_args!("Every Outputs member must contain a Value object; {name} has none."))
+    })?)
     .clone();
     let export = match has.get("Export") {
-        Some(node) => Some(node.get("Name").cloned().filter(|_| node.map().is_some_and(|map| map.len() == 1)).ok_or_else(
-            || node.at.error(format_args!("Export of {name} must have a Name and nothing else.")),
-        )?),
+        Some(node) => Some(
+            node.get("Name").cloned().filter(|_| node.map().is_some_and(|map| map.len() == 1)).ok_or_else(
+                || node.at.error(format_args!("Export of {name} must have a Name and nothing else.")),
+            )?,
+        ),
         None => None,
     };
     let condition = match has.get("Condition") {

@@ -15,8 +15,12 @@ const NODES: usize = 60_000;
 
 /// Reads a text as YAML.
 pub(super) fn read(text: &str) -> Result<Node, Error> {
-    let mut composer =
-        Composer { parser: Parser::new_from_str(text), anchors: BTreeMap::new(), nodes: 0, last: Position::default() };
+    let mut composer = Composer {
+        parser: Parser::new_from_str(text),
+        anchors: BTreeMap::new(),
+        nodes: 0,
+        last: Position::default(),
+    };
     let node = composer.document()?;
     Ok(node)
 }
@@ -144,8 +148,8 @@ fn tagged(node: Node, tag: Option<&Tag>) -> Result<Node, Error> {
     let at = node.at;
     let name = match tag.suffix.as_str() {
         short @ ("Ref" | "Condition") => short.to_owned(),
-        short @ ("Base64" | "Cidr" | "FindInMap" | "GetAtt" | "GetAZs" | "ImportValue" | "Join" | "Select" | "Split"
-        | "Sub" | "And" | "Equals" | "If" | "Not" | "Or") => format!("Fn::{short}"),
+        short @ ("Base64" | "Cidr" | "FindInMap" | "GetAtt" | "GetAZs" | "ImportValue" | "Join"
+        | "Select" | "Split" | "Sub" | "And" | "Equals" | "If" | "Not" | "Or") => format!("Fn::{short}"),
         // `!` alone says "not resolved": the value as it stands.
         "" => return Ok(node),
         other => return Err(at.error(format_args!("the tag !{other} is not known."))),
