@@ -12,6 +12,7 @@ use crate::{
 /// `exec STATE_DIR NAMESPACE COMMAND…`
 pub fn exec(state_dir: &Path, arguments: &[String]) -> Result<(), Error> {
     let never = join_instance(&Join {
+        unprivileged: false,
         state_dir: state_dir.into(),
         namespace: name(&arguments[0]),
         resolv_conf: "nameserver 172.31.0.2\n".into(),

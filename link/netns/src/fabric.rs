@@ -16,8 +16,7 @@ use crate::{
     anchor::Anchor,
     error::{During as _, Error},
     forwarder,
-    nft::{self, Counter, Mark, Refused},
-    nft::{self, Counter, Loaded},
+    nft::{self, Counter, Loaded, Refused},
     program::Program,
     tracked::{self, Tracked},
 };

@@ -48,9 +48,6 @@ pub(super) async fn serve(control: UnixListener, anchor: Anchor) -> Result<(), E
     control.set_nonblocking(true).during(|| "listen for configurations".into())?;
     let control =
         tokio::net::UnixListener::from_std(control).during(|| "listen for configurations".into())?;
-    let hangup = anchor.hangup().try_clone_to_owned().during(|| "watch the anchor".into())?;
-    let hangup =
-        AsyncFd::register_with_interest(hangup, Interest::READABLE).during(|| "watch the anchor".into())?;
     let mut ended = watch(&anchor)?;
     let listening = HashMap::new();
     let state = RefCell::new(State { anchor, work: BTreeSet::new(), dialers: Rc::default(), listening });

@@ -15,8 +15,6 @@ pub(crate) fn settings(forwards: bool) -> Result<usize, (String, io::Error)> {
         ("ipv4/conf/all/send_redirects", 0),
         ("ipv4/conf/default/send_redirects", 0),
         ("ipv4/conf/all/accept_redirects", 0),
-        // A router answers ARP at once for what is behind it; by default it waits up to 0.8 s.
-        ("ipv4/neigh/default/proxy_delay", 0),
         // Whoever runs in an instance has no capability, and may still listen on port 443 of it.
         ("ipv4/ip_unprivileged_port_start", 0),
         // A connection is as fast as the path is now, not as it was.

@@ -87,11 +87,6 @@ pub(crate) fn apply(
     let [main, idle] = [wanted[0].hash(), wanted[1].hash()];
     let standing = last.filter(|last| last.mark.generation == before);
     let mut changed = 0;
-    let mut new = standing;
-    if standing.is_none_or(|mark| (mark.main, mark.idle) != (main, idle)) {
-        let same =
-            [standing.is_some_and(|mark| mark.main == main), standing.is_some_and(|mark| mark.idle == idle)];
-        let loaded = load(name, &wanted, same, before)?;
     let mut new = standing.cloned();
     if standing.is_none_or(|last| (last.mark.main, last.mark.idle) != (main, idle)) {
         let same = [

@@ -14,6 +14,8 @@ mod tests;
 use kura_model::plan::Filter;
 
 pub(crate) use apply::{Loaded, apply};
+pub use flows::Refused;
+pub(crate) use flows::refused;
 pub use run::Counter;
 pub(crate) use run::counters;
 use table::{Table, timeout_name};

@@ -1,4 +1,3 @@
-
 //! The text `nft` gets, as snapshots; that it does what it should is tested with packets.
 
 use std::collections::{BTreeMap, BTreeSet};
