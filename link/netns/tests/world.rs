@@ -2,7 +2,7 @@
 //!
 //! Each scenario runs in a process of its own (`scenarios/`), because entering a user namespace takes a process with
 //! one thread. A test is left out, and says so, only where the kernel forbids what it needs.
-#![allow(missing_docs, reason = "a test")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test")]
 
 use std::{
     fs,
