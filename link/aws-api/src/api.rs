@@ -4,10 +4,9 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
-use kura_model::{AccountId, Cloud};
+use kura_model::{AccountId, Cloud, plan::Health};
 
 use crate::{
-    Observed,
     call::Call,
     ec2, guard,
     keys::{Caller, Keys},
@@ -90,18 +89,14 @@ impl Api {
 
     /// Every service and action that is answered.
     pub fn actions() -> impl Iterator<Item = (&'static str, &'static str)> {
-        Service::ALL.into_iter().flat_map(|service| {
-            service.actions().iter().map(move |(name, _)| (service.scope(), *name))
-        })
+        Service::ALL
+            .into_iter()
+            .flat_map(|service| service.actions().iter().map(move |(name, _)| (service.scope(), *name)))
     }
 
-    /// Answers a request. What it changes is written down when this returns.
-    pub fn answer(
-        &self,
-        request: Request<Bytes>,
-        cloud: &mut dyn Cloud,
-        observed: &dyn Observed,
-    ) -> Response<Bytes> {
+    /// Answers a request. What it changes is written down when this returns; `health` is what the targets' health
+    /// checks have found so far.
+    pub fn answer(&self, request: Request<Bytes>, cloud: &mut dyn Cloud, health: &Health) -> Response<Bytes> {
         if let Err((status, text)) = guard::check(&request, self.settings.listen) {
             return respond(status, "text/plain; charset=utf-8", format!("{text}\n"));
         }
@@ -109,7 +104,7 @@ impl Api {
         let id = request_id(&cloud.hex(32));
         // Until the service is known, an error has the shape that most have.
         let mut service = Service::Sts;
-        let answer = self.act(&parts, &body, cloud, observed, &mut service);
+        let answer = self.act(&parts, &body, cloud, health, &mut service);
         let (status, text) = match answer {
             Ok((action, inside)) => (StatusCode::OK, success(service, &action, inside, &id)),
             Err(refusal) => {
@@ -118,8 +113,11 @@ impl Api {
                 (status, failure(service, &refusal, &id))
             }
         };
-        let mut response =
-            respond(status, "text/xml;charset=UTF-8", format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{text}"));
+        let mut response = respond(
+            status,
+            "text/xml;charset=UTF-8",
+            format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{text}"),
+        );
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert("x-amzn-requestid", id);
         }
@@ -131,7 +129,7 @@ impl Api {
         parts: &Parts,
         body: &[u8],
         cloud: &mut dyn Cloud,
-        observed: &dyn Observed,
+        health: &Health,
         service: &mut Service,
     ) -> Answer<(String, Xml)> {
         let authorization = Authorization::read(parts);
@@ -139,7 +137,8 @@ impl Api {
         let version = params.text("Version").unwrap_or_default();
         let scope = authorization.as_ref().ok().map(|authorization| authorization.service.clone());
         *service = find_service(scope.as_deref(), &version)?;
-        let caller = self.caller(parts, body, authorization, cloud).map_err(|denied| refuse(denied, *service))?;
+        let caller =
+            self.caller(parts, body, authorization, cloud).map_err(|denied| refuse(denied, *service))?;
         let action = params.need("Action")?;
         let Some((_, act)) = service.actions().iter().find(|(name, _)| *name == action) else {
             let message = format!("The action {action} is not valid for this web service.");
@@ -155,7 +154,7 @@ impl Api {
             caller: &caller,
             params: &params,
             keys: &self.keys,
-            observed,
+            health,
             dry_run,
             cloud,
         };
@@ -196,7 +195,8 @@ fn find_service(scope: Option<&str>, version: &str) -> Answer<Service> {
     };
     found.ok_or_else(|| {
         let names: Vec<_> = Service::ALL.into_iter().map(Service::scope).collect();
-        let message = format!("The service '{}' is not here, only {}", scope.unwrap_or_default(), names.join(", "));
+        let message =
+            format!("The service '{}' is not here, only {}", scope.unwrap_or_default(), names.join(", "));
         Refusal::with_status(404, "InvalidAction", message)
     })
 }
@@ -206,11 +206,9 @@ fn refuse(denied: Denied, service: Service) -> Refusal {
     const NOT_VALID: &str = "AWS was not able to validate the provided access credentials";
     let ec2 = service == Service::Ec2;
     match denied {
-        Denied::Missing => Refusal::with_status(
-            403,
-            "MissingAuthenticationToken",
-            "Request is missing Authentication Token",
-        ),
+        Denied::Missing => {
+            Refusal::with_status(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        }
         Denied::Incomplete(message) => Refusal::new("IncompleteSignature", message),
         Denied::Skewed(_) if ec2 => Refusal::new("RequestExpired", "Request has expired."),
         Denied::SessionEnded if ec2 => Refusal::new("RequestExpired", "Request has expired."),
@@ -239,10 +237,13 @@ fn refuse(denied: Denied, service: Service) -> Refusal {
 
 /// EC2 has a code for each mistake in a parameter, the query protocol's services have one.
 fn in_words_of(service: Service, refusal: Refusal) -> Refusal {
-    let general = ["MissingParameter", "InvalidParameterValue", "InvalidParameterCombination", "UnknownParameter"];
+    let general =
+        ["MissingParameter", "InvalidParameterValue", "InvalidParameterCombination", "UnknownParameter"];
     match service {
         Service::Ec2 => refusal,
-        _ if general.contains(&refusal.code.as_ref()) => Refusal { code: "ValidationError".into(), ..refusal },
+        _ if general.contains(&refusal.code.as_ref()) => {
+            Refusal { code: "ValidationError".into(), ..refusal }
+        }
         _ => refusal,
     }
 }

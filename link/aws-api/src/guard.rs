@@ -44,7 +44,8 @@ pub fn check(request: &Request<Bytes>, listen: SocketAddr) -> Result<(), Plain> 
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
     if request.body().len() > BODY_LIMIT_BYTES {
-        let text = format!("The body has {} bytes; at most {BODY_LIMIT_BYTES} are taken.", request.body().len());
+        let text =
+            format!("The body has {} bytes; at most {BODY_LIMIT_BYTES} are taken.", request.body().len());
         return Err((StatusCode::PAYLOAD_TOO_LARGE, text));
     }
     Ok(())
@@ -75,7 +76,8 @@ mod tests {
     use super::*;
 
     fn request(change: impl FnOnce(http::request::Builder) -> http::request::Builder) -> Request<Bytes> {
-        let builder = Request::post("/").header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+        let builder =
+            Request::post("/").header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
         change(builder).body(Bytes::new()).unwrap()
     }
 
@@ -93,13 +95,17 @@ mod tests {
         }
         assert_eq!(status(&request(|b| b)), 400);
         assert_eq!(status(&request(|b| b.header("host", "localhost").header("host", "evil"))), 400);
-        assert_eq!(status(&request(|b| b.header("host", "localhost").header("origin", "http://localhost"))), 403);
+        assert_eq!(
+            status(&request(|b| b.header("host", "localhost").header("origin", "http://localhost"))),
+            403
+        );
     }
 
     #[test]
     fn only_form_posts_of_a_bounded_size_pass() {
         let of = |method: &str, kind: &str, bytes: usize| {
-            let builder = Request::builder().method(method).header("host", "localhost").header("content-type", kind);
+            let builder =
+                Request::builder().method(method).header("host", "localhost").header("content-type", kind);
             status(&builder.body(Bytes::from(vec![b'a'; bytes])).unwrap())
         };
         let form = "application/x-www-form-urlencoded";

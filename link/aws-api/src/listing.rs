@@ -53,9 +53,10 @@ impl<T> Kind<T> {
         let most = call.params.number("MaxResults", self.page.0, self.page.1)?;
         if let Some(token) = call.params.text("NextToken").filter(|token| !token.is_empty()) {
             let after = URL_SAFE_NO_PAD.decode(&token).ok().and_then(|id| String::from_utf8(id).ok());
-            let after = after
-                .and_then(|text| text.strip_prefix("after ").map(str::to_owned))
-                .ok_or_else(|| Refusal::new("InvalidNextToken", format!("The token '{token}' is invalid.")))?;
+            let after =
+                after.and_then(|text| text.strip_prefix("after ").map(str::to_owned)).ok_or_else(|| {
+                    Refusal::new("InvalidNextToken", format!("The token '{token}' is invalid."))
+                })?;
             items.retain(|item| (self.id)(item.borrow()) > after.as_str());
         }
         let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
@@ -86,7 +87,10 @@ impl<T> Kind<T> {
             }
         }
         match unknown.as_slice() {
-            [] => Ok(items.into_iter().filter(|item| ids.iter().any(|id| id == (self.id)(item.borrow()))).collect()),
+            [] => Ok(items
+                .into_iter()
+                .filter(|item| ids.iter().any(|id| id == (self.id)(item.borrow())))
+                .collect()),
             [id] => Err(Refusal::new(self.not_found, format!("The {} '{id}' does not exist", self.noun))),
             many => {
                 let (noun, many) = (self.noun, many.join(", "));
@@ -103,7 +107,8 @@ impl<T> Kind<T> {
                 return Err(Refusal::invalid(format!("The filter '{name}' must have at least one value.")));
             }
             if patterns.len() > 200 {
-                let message = format!("The filter '{name}' has {} values, at most 200 are allowed", patterns.len());
+                let message =
+                    format!("The filter '{name}' has {} values, at most 200 are allowed", patterns.len());
                 return Err(Refusal::new("FilterLimitExceeded", message));
             }
             let fits = |values: Vec<String>| {
@@ -130,10 +135,13 @@ impl<T> Kind<T> {
 /// The `….Malformed` that goes with a `….NotFound`.
 pub fn check_form(id: &str, prefix: &str, not_found: &'static str) -> Answer<()> {
     let tail = id.strip_prefix(prefix).unwrap_or("");
-    if !tail.is_empty() && tail.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || prefix.is_empty()) {
+    if !tail.is_empty()
+        && tail.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || prefix.is_empty())
+    {
         return Ok(());
     }
-    let code = not_found.strip_suffix("NotFound").map_or(not_found.to_owned(), |code| format!("{code}Malformed"));
+    let code =
+        not_found.strip_suffix("NotFound").map_or(not_found.to_owned(), |code| format!("{code}Malformed"));
     Err(Refusal::new(code, format!("Invalid id: \"{id}\" (expecting \"{prefix}...\")")))
 }
 
@@ -192,9 +200,15 @@ mod tests {
 
     #[test]
     fn wildcards_stand_for_what_they_say() {
-        for (pattern, value) in
-            [("*", ""), ("a*", "abc"), ("*c", "abc"), ("a?c", "abc"), ("*b*b*", "abcb"), ("a\\*", "a*"), ("", "")]
-        {
+        for (pattern, value) in [
+            ("*", ""),
+            ("a*", "abc"),
+            ("*c", "abc"),
+            ("a?c", "abc"),
+            ("*b*b*", "abcb"),
+            ("a\\*", "a*"),
+            ("", ""),
+        ] {
             assert!(matches(pattern, value), "{pattern} {value}");
         }
         for (pattern, value) in [("a", "ab"), ("a\\*", "ab"), ("?", ""), ("*b", "ba"), ("A", "a")] {

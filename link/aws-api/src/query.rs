@@ -76,7 +76,9 @@ impl Params {
     /// # Errors
     /// `MissingParameter`; an empty value is as good as none.
     pub fn need(&self, name: &str) -> Answer<String> {
-        self.text(name).filter(|value| !value.is_empty()).ok_or_else(|| Refusal::missing(&self.full_name(name)))
+        self.text(name)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| Refusal::missing(&self.full_name(name)))
     }
 
     /// A value of a type.
@@ -164,6 +166,11 @@ impl Params {
         let mut tags = Tags::new();
         for tag in self.list(name) {
             let key = tag.need("Key")?;
+            if key.to_ascii_lowercase().starts_with("aws:") {
+                return Err(Refusal::invalid(format!(
+                    "Tag keys starting with 'aws:' are reserved for internal use, '{key}' is one"
+                )));
+            }
             if tags.insert(key.clone(), tag.text("Value").unwrap_or_default()).is_some() {
                 return Err(Refusal::invalid(format!("Tag keys must be unique, {key} is not")));
             }
@@ -193,7 +200,8 @@ impl Params {
         match self.form.values.keys().find(|name| !used.contains(*name)) {
             None => Ok(()),
             Some(name) => {
-                let message = format!("The parameter {name} is not recognized or not supported here; leave it out");
+                let message =
+                    format!("The parameter {name} is not recognized or not supported here; leave it out");
                 Err(Refusal::new("UnknownParameter", message))
             }
         }

@@ -62,10 +62,9 @@ impl Authorization {
             return Err(Denied::Incomplete(format!("Authorization must begin with '{SCHEME}'")));
         };
         let field = |name: &str| {
-            fields
-                .split(',')
-                .find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
-                .ok_or_else(|| Denied::Incomplete(format!("Authorization header requires '{name}' parameter.")))
+            fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('=')).ok_or_else(
+                || Denied::Incomplete(format!("Authorization header requires '{name}' parameter.")),
+            )
         };
         let credential = field("Credential")?;
         // An access key id has no slash; the four fields after it have none either.
@@ -100,7 +99,9 @@ impl Authorization {
         now: Timestamp,
     ) -> Result<Caller, Denied> {
         if !self.signed_headers.iter().any(|name| name == "host") {
-            return Err(Denied::Incomplete("'Host' must be a 'SignedHeader' in the AWS Authorization.".into()));
+            return Err(Denied::Incomplete(
+                "'Host' must be a 'SignedHeader' in the AWS Authorization.".into(),
+            ));
         }
         let stamp = self.stamp(&request.headers, now)?;
         let key = keys.find(&self.key_id).ok_or(Denied::UnknownKey)?;
@@ -136,11 +137,13 @@ impl Authorization {
 
     /// The time of the signature as it was signed, if it is near ours and of the scope's day.
     fn stamp(&self, headers: &HeaderMap, now: Timestamp) -> Result<String, Denied> {
-        let missing = || Denied::Incomplete("Authorization header requires existence of 'X-Amz-Date'.".into());
+        let missing =
+            || Denied::Incomplete("Authorization header requires existence of 'X-Amz-Date'.".into());
         let stamp = header(headers, "x-amz-date").ok_or_else(missing)?;
         let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-        let at = PrimitiveDateTime::parse(&stamp, format)
-            .map_err(|_| Denied::Incomplete(format!("Date must be in ISO-8601 'basic format'. Got '{stamp}'.")))?;
+        let at = PrimitiveDateTime::parse(&stamp, format).map_err(|_| {
+            Denied::Incomplete(format!("Date must be in ISO-8601 'basic format'. Got '{stamp}'."))
+        })?;
         let at = u64::try_from(at.assume_utc().unix_timestamp()).unwrap_or(0) * 1000;
         if !stamp.starts_with(&self.date) || self.date.len() != 8 {
             return Err(Denied::Scope(format!(

@@ -41,7 +41,10 @@ fn assume_role(call: &mut Call<'_>) -> Answer {
     };
     call.understood()?;
     if role.is_empty() || !call.keys.has_account(&account) {
-        let message = format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}", call.caller.arn);
+        let message = format!(
+            "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
+            call.caller.arn
+        );
         return Err(Refusal::with_status(403, "AccessDenied", message));
     }
     let name = role.rsplit('/').next().unwrap_or_default();
