@@ -8,7 +8,7 @@ use kura_model::{AccountId, Cloud, plan::Health};
 
 use crate::{
     call::Call,
-    ec2, guard,
+    ec2, elbv2, guard,
     keys::{Caller, Keys},
     query::Params,
     refusal::{Answer, Refusal},
@@ -43,16 +43,18 @@ pub type Action = fn(&mut Call<'_>) -> Answer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Service {
     Ec2,
+    Elb,
     Sts,
 }
 
 impl Service {
-    const ALL: [Self; 2] = [Self::Ec2, Self::Sts];
+    const ALL: [Self; 3] = [Self::Ec2, Self::Elb, Self::Sts];
 
     /// Its name in a credential's scope.
     fn scope(self) -> &'static str {
         match self {
             Self::Ec2 => "ec2",
+            Self::Elb => "elasticloadbalancing",
             Self::Sts => "sts",
         }
     }
@@ -60,6 +62,7 @@ impl Service {
     fn version(self) -> &'static str {
         match self {
             Self::Ec2 => "2016-11-15",
+            Self::Elb => "2015-12-01",
             Self::Sts => "2011-06-15",
         }
     }
@@ -67,6 +70,7 @@ impl Service {
     fn namespace(self) -> String {
         let place = match self {
             Self::Ec2 => "http://ec2.amazonaws.com",
+            Self::Elb => "http://elasticloadbalancing.amazonaws.com",
             Self::Sts => "https://sts.amazonaws.com",
         };
         format!("{place}/doc/{}/", self.version())
@@ -75,6 +79,7 @@ impl Service {
     fn actions(self) -> &'static [(&'static str, Action)] {
         match self {
             Self::Ec2 => ec2::ACTIONS,
+            Self::Elb => elbv2::ACTIONS,
             Self::Sts => sts::ACTIONS,
         }
     }

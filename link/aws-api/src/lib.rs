@@ -14,6 +14,7 @@ mod api;
 mod call;
 mod clock;
 mod ec2;
+mod elbv2;
 mod guard;
 mod keys;
 mod listing;
