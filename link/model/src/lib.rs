@@ -15,6 +15,7 @@ mod query;
 mod region;
 mod stack;
 mod state;
+mod trace;
 
 pub use account::account_changes;
 pub use apply::apply;
@@ -26,3 +27,4 @@ pub use network::{LINK_LOCAL_RESOLVER, PUBLIC_RANGE, PUBLIC_RESOLVER};
 pub use plan::{Health, plan};
 pub use stack::*;
 pub use state::*;
+pub use trace::*;

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 mod endpoint;
 mod fabric;
 mod health;
-mod names;
+pub(crate) mod names;
 mod node;
 mod public;
 mod router;
-mod view;
+pub(crate) mod view;
 
 pub use health::{Check, Health, checks};
 
