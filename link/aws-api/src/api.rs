@@ -8,7 +8,7 @@ use kura_model::{AccountId, Cloud, plan::Health};
 
 use crate::{
     call::Call,
-    ec2, elbv2, guard,
+    cloudformation, ec2, elbv2, guard,
     keys::{Caller, Keys},
     query::Params,
     refusal::{Answer, Refusal},
@@ -44,17 +44,19 @@ pub type Action = fn(&mut Call<'_>) -> Answer;
 enum Service {
     Ec2,
     Elb,
+    CloudFormation,
     Sts,
 }
 
 impl Service {
-    const ALL: [Self; 3] = [Self::Ec2, Self::Elb, Self::Sts];
+    const ALL: [Self; 4] = [Self::Ec2, Self::Elb, Self::CloudFormation, Self::Sts];
 
     /// Its name in a credential's scope.
     fn scope(self) -> &'static str {
         match self {
             Self::Ec2 => "ec2",
             Self::Elb => "elasticloadbalancing",
+            Self::CloudFormation => "cloudformation",
             Self::Sts => "sts",
         }
     }
@@ -63,6 +65,7 @@ impl Service {
         match self {
             Self::Ec2 => "2016-11-15",
             Self::Elb => "2015-12-01",
+            Self::CloudFormation => "2010-05-15",
             Self::Sts => "2011-06-15",
         }
     }
@@ -71,6 +74,7 @@ impl Service {
         let place = match self {
             Self::Ec2 => "http://ec2.amazonaws.com",
             Self::Elb => "http://elasticloadbalancing.amazonaws.com",
+            Self::CloudFormation => "http://cloudformation.amazonaws.com",
             Self::Sts => "https://sts.amazonaws.com",
         };
         format!("{place}/doc/{}/", self.version())
@@ -80,6 +84,7 @@ impl Service {
         match self {
             Self::Ec2 => ec2::ACTIONS,
             Self::Elb => elbv2::ACTIONS,
+            Self::CloudFormation => cloudformation::ACTIONS,
             Self::Sts => sts::ACTIONS,
         }
     }
@@ -154,15 +159,7 @@ impl Api {
             return Err(Refusal::new("NoSuchVersion", message));
         }
         let dry_run = *service == Service::Ec2 && params.flag("DryRun")?.unwrap_or(false);
-        let mut call = Call {
-            action: &action,
-            caller: &caller,
-            params: &params,
-            keys: &self.keys,
-            health,
-            dry_run,
-            cloud,
-        };
+        let mut call = Call { caller: &caller, params: &params, keys: &self.keys, health, dry_run, cloud };
         let inside = act(&mut call)?;
         call.understood()?;
         Ok((action, inside))

@@ -14,7 +14,6 @@ use crate::{
 
 /// A request whose signature was true.
 pub struct Call<'a> {
-    pub action: &'a str,
     pub caller: &'a Caller,
     pub params: &'a Params,
     pub keys: &'a Keys,

@@ -13,6 +13,7 @@
 mod api;
 mod call;
 mod clock;
+mod cloudformation;
 mod ec2;
 mod elbv2;
 mod guard;

@@ -1,6 +1,6 @@
 //! What is kept of a CloudFormation stack. The template language and the order of work are not known here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -33,10 +33,31 @@ pub struct Stack {
     /// Oldest first.
     pub events: Vec<StackEvent>,
     pub change_sets: BTreeMap<ChangeSetId, ChangeSet>,
+    /// Names of the exports its template uses.
+    #[serde(default)]
+    pub imports: BTreeSet<String>,
+    /// While an update is on its way, or after one that was left as it failed: what was before.
+    #[serde(default)]
+    pub previous: Option<Box<Previous>>,
     pub created: Timestamp,
     pub updated: Option<Timestamp>,
     pub deleted: Option<Timestamp>,
     pub tags: Tags,
+}
+
+/// What an update goes back to, and what it has to take away once it is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Previous {
+    pub template: String,
+    pub description: Option<String>,
+    pub parameters: BTreeMap<String, String>,
+    pub capabilities: Vec<String>,
+    pub tags: Tags,
+    pub resources: BTreeMap<String, StackResource>,
+    pub outputs: Vec<Output>,
+    pub imports: BTreeSet<String>,
+    /// Resources of earlier updates that were left as they failed.
+    pub leftovers: Vec<StackResource>,
 }
 
 /// One resource of a stack.
@@ -52,6 +73,9 @@ pub struct StackResource {
     pub properties: String,
     /// `Delete`, `Retain` or `RetainExceptOnCreate`.
     pub deletion_policy: String,
+    /// `Delete` or `Retain`: what becomes of it when another takes its place.
+    #[serde(default)]
+    pub update_replace_policy: String,
     /// Logical ids it was made after, so that it goes before them.
     pub depends_on: Vec<String>,
     pub updated: Timestamp,
