@@ -8,7 +8,7 @@ import sys
 from conftest import CONSUMER, REGION
 
 
-def aws(server, *arguments, fails=False):
+def aws(server, *arguments, fails=False, text=False):
     environment = {
         "PATH": os.environ["PATH"],
         "AWS_ACCESS_KEY_ID": CONSUMER[0],
@@ -23,6 +23,8 @@ def aws(server, *arguments, fails=False):
     assert (done.returncode != 0) == fails, done.stderr
     if fails:
         return done.stderr
+    if text:
+        return done.stdout
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 

@@ -32,7 +32,9 @@ def connect(me, service, **more):
 
 
 def subnet(me, zone):
-    found = me.ec2.describe_subnets(Filters=[{"Name": "availability-zone", "Values": [f"*{zone}"]}])
+    filters = {"availability-zone": f"*{zone}", "default-for-az": "true"}
+    filters = [{"Name": name, "Values": [value]} for name, value in filters.items()]
+    found = me.ec2.describe_subnets(Filters=filters)
     return found["Subnets"][0]["SubnetId"]
 
 
