@@ -44,8 +44,11 @@ fn a_subnet_is_added_in_place() {
 #[test]
 fn a_replacement_comes_before_what_it_replaces_goes() {
     let (mut cloud, service) = consumer();
-    let (network, group, endpoint) =
-        (cloud.physical("consumer", "Network"), cloud.physical("consumer", "Group"), cloud.physical("consumer", "Endpoint"));
+    let (network, group, endpoint) = (
+        cloud.physical("consumer", "Network"),
+        cloud.physical("consumer", "Group"),
+        cloud.physical("consumer", "Endpoint"),
+    );
     let from = cloud.stack("consumer").events.len();
     cloud.update("consumer", CONSUMER, &[("Service", &service), ("Label", "two")]).unwrap();
     assert_eq!(cloud.physical("consumer", "Network"), network);
@@ -161,7 +164,8 @@ fn an_association_is_moved_and_not_doubled() {
     let table = &cloud.state.route_tables[cloud.physical("moved", "Two").as_str()];
     assert!(table.associations.contains_key(new.as_str()));
     // A later failure puts it back.
-    let broken = template("One") + "  Bad: {Type: AWS::EC2::Subnet, DependsOn: Link, Properties: {VpcId: !Ref Net, CidrBlock: 10.99.0.0/24}}\n";
+    let broken = template("One")
+        + "  Bad: {Type: AWS::EC2::Subnet, DependsOn: Link, Properties: {VpcId: !Ref Net, CidrBlock: 10.99.0.0/24}}\n";
     cloud.update("moved", &broken, &[]).unwrap();
     assert_eq!(cloud.status("moved"), "UPDATE_ROLLBACK_COMPLETE", "{}", cloud.events("moved", 0));
     let table = &cloud.state.route_tables[cloud.physical("moved", "Two").as_str()];
@@ -171,7 +175,14 @@ fn an_association_is_moved_and_not_doubled() {
     assert_eq!(cloud.rest(), before);
 }
 
-fn change_set(cloud: &mut Memory, kind: &str, stack: &str, name: &str, body: &str, given: &[(&str, &str)]) -> Result<(), Error> {
+fn change_set(
+    cloud: &mut Memory,
+    kind: &str,
+    stack: &str,
+    name: &str,
+    body: &str,
+    given: &[(&str, &str)],
+) -> Result<(), Error> {
     let account = cloud.account.clone();
     let request = CreateChangeSet {
         stack_name: stack.to_owned(),
@@ -203,7 +214,10 @@ fn deploy_new_unchanged_and_changed() {
     change_set(&mut cloud, "CREATE", "consumer", "one", CONSUMER, &[("Service", &service)]).unwrap();
     assert_eq!(cloud.status("consumer"), "REVIEW_IN_PROGRESS");
     let described = describe_change_set(&cloud.state, &account, "one", Some("consumer")).unwrap();
-    assert_eq!((described.change_set.status.as_str(), described.change_set.changes.len()), ("CREATE_COMPLETE", 5));
+    assert_eq!(
+        (described.change_set.status.as_str(), described.change_set.changes.len()),
+        ("CREATE_COMPLETE", 5)
+    );
     execute(&mut cloud, "consumer", "one").unwrap();
     assert_eq!(cloud.status("consumer"), "CREATE_COMPLETE");
     assert_eq!(execute(&mut cloud, "consumer", "one").unwrap_err().code, "InvalidChangeSetStatus");
@@ -214,12 +228,26 @@ fn deploy_new_unchanged_and_changed() {
     assert!(described.status_reason.unwrap().contains("The submitted information didn't contain changes."));
     assert_eq!(described.execution_status, "UNAVAILABLE");
 
-    change_set(&mut cloud, "UPDATE", "consumer", "three", CONSUMER, &[("Service", &service), ("Label", "two")]).unwrap();
-    let described = describe_change_set(&cloud.state, &account, "three", Some("consumer")).unwrap().change_set;
+    change_set(
+        &mut cloud,
+        "UPDATE",
+        "consumer",
+        "three",
+        CONSUMER,
+        &[("Service", &service), ("Label", "two")],
+    )
+    .unwrap();
+    let described =
+        describe_change_set(&cloud.state, &account, "three", Some("consumer")).unwrap().change_set;
     let changes: Vec<_> = described
         .changes
         .iter()
-        .map(|change| format!("{} {} {:?} {:?}", change.action, change.logical_id, change.replacement, change.properties))
+        .map(|change| {
+            format!(
+                "{} {} {:?} {:?}",
+                change.action, change.logical_id, change.replacement, change.properties
+            )
+        })
         .collect();
     insta::assert_snapshot!(changes.join("\n"), @r#"
     Modify Network Some("False") ["Tags"]
@@ -232,7 +260,8 @@ fn deploy_new_unchanged_and_changed() {
     assert_eq!(cloud.status("consumer"), "UPDATE_COMPLETE");
     let error = describe_change_set(&cloud.state, &account, "two", Some("consumer")).unwrap_err();
     assert_eq!(error.code, "ChangeSetNotFound");
-    let error = change_set(&mut cloud, "CREATE", "consumer", "x", CONSUMER, &[("Service", &service)]).unwrap_err();
+    let error =
+        change_set(&mut cloud, "CREATE", "consumer", "x", CONSUMER, &[("Service", &service)]).unwrap_err();
     assert!(error.message.contains("already exists and cannot be created again with the changeSet [x]"));
 }
 
@@ -277,7 +306,9 @@ fn an_update_that_is_cut_off_is_undone_or_finished() {
         match status.as_str() {
             "UPDATE_ROLLBACK_COMPLETE" => assert_eq!(cloud.rest(), whole.rest(), "after {commits}"),
             "CREATE_COMPLETE" => assert_eq!(commits, 0),
-            "UPDATE_COMPLETE" => assert_eq!(cloud.state.groups.len(), whole.state.groups.len(), "after {commits}"),
+            "UPDATE_COMPLETE" => {
+                assert_eq!(cloud.state.groups.len(), whole.state.groups.len(), "after {commits}")
+            }
             other => panic!("{other} after {commits} commits: {}", cloud.events("consumer", 0)),
         }
         ends.insert(status);
