@@ -2,6 +2,7 @@
 //!
 //! `serve REGION KEY:SECRET:ACCOUNT… [--accept-any-key]` prints the address it listens on and answers until its
 //! standard input ends. `serve --actions` lists every service and action.
+#![allow(clippy::expect_used, reason = "a server for tests, where a surprise must be loud")]
 
 use std::{
     convert::Infallible,
@@ -93,7 +94,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let (parts, body) = request.into_parts();
                 let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
                 let mut cloud = cloud.lock().expect("no request panics");
-                publish_proofs(&mut *cloud);
+                publish_proofs(&mut cloud);
                 let answer =
                     api.answer(hyper::Request::from_parts(parts, body), &mut *cloud, &Health::default());
                 Ok::<_, Infallible>(answer.map(Full::new))
