@@ -77,8 +77,10 @@ def test_what_is_no_signed_request(server):
     assert status == 403 and "<ErrorResponse><Error><Type>Sender</Type><Code>MissingAuthenticationToken" in text
     status, text = raw(server, "GET", headers={})
     assert status == 200 and "--endpoint-url" in text
-    assert raw(server, headers={**FORM, "Origin": "http://localhost"})[0] == 403
-    assert raw(server, headers={**FORM, "Host": "example.com"})[0] == 403
+    status, text = raw(server, headers={**FORM, "Origin": "http://localhost"})
+    assert status == 403 and "Origin header" in text
+    status, text = raw(server, headers={**FORM, "Host": "example.com"})
+    assert status == 403 and "'example.com'" in text
     assert raw(server, body="x" * (2 << 20))[0] == 413
     assert raw(server, body="%ff")[0] == 400
     assert raw(server, headers={"Content-Type": "application/json"})[0] == 415
