@@ -79,6 +79,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
 /// What tests may depend on beyond [`ALLOWED`].
 const ALLOWED_IN_TESTS: &[(&str, &[&str], &str)] = &[
     ("kura", &["kura-cli"], "the server is tested with the command line"),
+    ("kura-aws-api", &["kura-base"], "the server of its tests reads the clock"),
     ("kura-cli", &["kura"], "the command line is tested against the server"),
     (
         "kura-front-grpc",

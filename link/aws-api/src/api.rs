@@ -4,12 +4,11 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
-use kura_model::{AccountId, Cloud};
+use kura_model::{AccountId, Cloud, plan::Health};
 
 use crate::{
-    Observed,
     call::Call,
-    ec2, guard,
+    cloudformation, ec2, elbv2, guard,
     keys::{Caller, Keys},
     query::Params,
     refusal::{Answer, Refusal},
@@ -44,16 +43,20 @@ pub type Action = fn(&mut Call<'_>) -> Answer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Service {
     Ec2,
+    Elb,
+    CloudFormation,
     Sts,
 }
 
 impl Service {
-    const ALL: [Self; 2] = [Self::Ec2, Self::Sts];
+    const ALL: [Self; 4] = [Self::Ec2, Self::Elb, Self::CloudFormation, Self::Sts];
 
     /// Its name in a credential's scope.
     fn scope(self) -> &'static str {
         match self {
             Self::Ec2 => "ec2",
+            Self::Elb => "elasticloadbalancing",
+            Self::CloudFormation => "cloudformation",
             Self::Sts => "sts",
         }
     }
@@ -61,6 +64,8 @@ impl Service {
     fn version(self) -> &'static str {
         match self {
             Self::Ec2 => "2016-11-15",
+            Self::Elb => "2015-12-01",
+            Self::CloudFormation => "2010-05-15",
             Self::Sts => "2011-06-15",
         }
     }
@@ -68,6 +73,8 @@ impl Service {
     fn namespace(self) -> String {
         let place = match self {
             Self::Ec2 => "http://ec2.amazonaws.com",
+            Self::Elb => "http://elasticloadbalancing.amazonaws.com",
+            Self::CloudFormation => "http://cloudformation.amazonaws.com",
             Self::Sts => "https://sts.amazonaws.com",
         };
         format!("{place}/doc/{}/", self.version())
@@ -76,6 +83,8 @@ impl Service {
     fn actions(self) -> &'static [(&'static str, Action)] {
         match self {
             Self::Ec2 => ec2::ACTIONS,
+            Self::Elb => elbv2::ACTIONS,
+            Self::CloudFormation => cloudformation::ACTIONS,
             Self::Sts => sts::ACTIONS,
         }
     }
@@ -95,13 +104,9 @@ impl Api {
             .flat_map(|service| service.actions().iter().map(move |(name, _)| (service.scope(), *name)))
     }
 
-    /// Answers a request. What it changes is written down when this returns.
-    pub fn answer(
-        &self,
-        request: Request<Bytes>,
-        cloud: &mut dyn Cloud,
-        observed: &dyn Observed,
-    ) -> Response<Bytes> {
+    /// Answers a request. What it changes is written down when this returns; `health` is what the targets' health
+    /// checks have found so far.
+    pub fn answer(&self, request: Request<Bytes>, cloud: &mut dyn Cloud, health: &Health) -> Response<Bytes> {
         if let Err((status, text)) = guard::check(&request, self.settings.listen) {
             return respond(status, "text/plain; charset=utf-8", format!("{text}\n"));
         }
@@ -109,7 +114,7 @@ impl Api {
         let id = request_id(&cloud.hex(32));
         // Until the service is known, an error has the shape that most have.
         let mut service = Service::Sts;
-        let answer = self.act(&parts, &body, cloud, observed, &mut service);
+        let answer = self.act(&parts, &body, cloud, health, &mut service);
         let (status, text) = match answer {
             Ok((action, inside)) => (StatusCode::OK, success(service, &action, inside, &id)),
             Err(refusal) => {
@@ -134,7 +139,7 @@ impl Api {
         parts: &Parts,
         body: &[u8],
         cloud: &mut dyn Cloud,
-        observed: &dyn Observed,
+        health: &Health,
         service: &mut Service,
     ) -> Answer<(String, Xml)> {
         let authorization = Authorization::read(parts);
@@ -154,15 +159,7 @@ impl Api {
             return Err(Refusal::new("NoSuchVersion", message));
         }
         let dry_run = *service == Service::Ec2 && params.flag("DryRun")?.unwrap_or(false);
-        let mut call = Call {
-            action: &action,
-            caller: &caller,
-            params: &params,
-            keys: &self.keys,
-            observed,
-            dry_run,
-            cloud,
-        };
+        let mut call = Call { caller: &caller, params: &params, keys: &self.keys, health, dry_run, cloud };
         let inside = act(&mut call)?;
         call.understood()?;
         Ok((action, inside))

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest;
-use kura_model::{AccountId, Change, Cloud, State, Tags, Timestamp, Token};
+use kura_model::{AccountId, Change, Cloud, State, Tags, Timestamp, Token, plan::Health};
 
 use crate::{
-    Observed,
     keys::{Caller, Keys},
     query::Params,
     refusal::{Answer, Refusal},
@@ -15,11 +14,11 @@ use crate::{
 
 /// A request whose signature was true.
 pub struct Call<'a> {
-    pub action: &'a str,
     pub caller: &'a Caller,
     pub params: &'a Params,
     pub keys: &'a Keys,
-    pub observed: &'a dyn Observed,
+    /// What the health checks have found so far.
+    pub health: &'a Health,
     /// EC2's `DryRun`.
     pub dry_run: bool,
     pub cloud: &'a mut dyn Cloud,
@@ -86,16 +85,8 @@ impl Call<'_> {
             return Err(Refusal::invalid("ClientToken must be at most 64 ASCII characters"));
         }
         let parameters = self.digest();
-        if let Some(before) = self.state().client_tokens.get(&format!("{} {token}", self.account())) {
-            self.understood()?;
-            if before.parameters == parameters {
-                return Ok(before.made.clone());
-            }
-            let message = format!("The client token '{token}' was used before with other parameters");
-            return Err(Refusal::new("IdempotentParameterMismatch", message));
-        }
-        self.change_once(change, Some(Token { token, parameters }))?;
-        Ok(made.to_owned())
+        self.change_once(change, Some(Token { token: token.clone(), parameters }))?;
+        Ok(self.state().made_by(self.account(), &token).unwrap_or(made).to_owned())
     }
 
     /// A digest of all parameters.

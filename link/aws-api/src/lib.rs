@@ -13,7 +13,9 @@
 mod api;
 mod call;
 mod clock;
+mod cloudformation;
 mod ec2;
+mod elbv2;
 mod guard;
 mod keys;
 mod listing;
@@ -26,14 +28,3 @@ mod xml;
 pub use api::{Api, Settings};
 pub use guard::BODY_LIMIT_BYTES;
 pub use keys::{Caller, Key, Keys, Session};
-
-use kura_model::{Target, TargetGroupArn};
-
-/// What only the one who runs the network can see.
-pub trait Observed {
-    /// Whether a target takes connections; `None` before the first checks are through.
-    fn healthy(&self, group: &TargetGroupArn, target: &Target) -> Option<bool>;
-
-    /// The TXT records of a public name.
-    fn txt(&self, name: &str) -> Vec<String>;
-}

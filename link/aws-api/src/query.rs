@@ -166,6 +166,11 @@ impl Params {
         let mut tags = Tags::new();
         for tag in self.list(name) {
             let key = tag.need("Key")?;
+            if key.to_ascii_lowercase().starts_with("aws:") {
+                return Err(Refusal::invalid(format!(
+                    "Tag keys starting with 'aws:' are reserved for internal use, '{key}' is one"
+                )));
+            }
             if tags.insert(key.clone(), tag.text("Value").unwrap_or_default()).is_some() {
                 return Err(Refusal::invalid(format!("Tag keys must be unique, {key} is not")));
             }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use kura_model::{AccountId, Change, Cloud, Stack, StackEvent, StackResource, Tags};
 
-pub(crate) use changes::{Plan, plan};
+pub(crate) use changes::plan;
 pub(crate) use drive::Next;
 pub(crate) use outputs::importers;
 pub(crate) use recovery::recover;

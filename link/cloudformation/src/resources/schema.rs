@@ -27,8 +27,6 @@ pub(crate) enum Kind {
     Integer(i64, i64),
     /// A set of texts: order means nothing.
     Texts,
-    /// Texts in order.
-    List,
     Tags,
     /// JSON as an object or as text.
     Document,
@@ -147,7 +145,6 @@ fn one(property: &Property, value: &Json, resource: &str, path: &str) -> Result<
             }
             Ok(set.into_iter().cloned().collect())
         }
-        Kind::List => texts().map_or_else(|| expected("JSONArray"), |items| Ok(items.into())),
         Kind::Tags => objects(TAG, value, resource, path).and_then(|value| tags(value, resource, path)),
         Kind::Document => match value {
             Json::Object(_) => Ok(value.clone()),

@@ -9,7 +9,7 @@ mod yaml;
 use std::collections::BTreeMap;
 
 pub(crate) use check::{
-    CIDR, EQUALS, FIND_IN_MAP, JOIN, NOT, PSEUDO, References, SELECT, SPLIT, attribute, wrong,
+    CIDR, EQUALS, FIND_IN_MAP, JOIN, NOT, References, SELECT, SPLIT, attribute, wrong,
 };
 pub(crate) use node::{Key, Node, Position, Value, number};
 
