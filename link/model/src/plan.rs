@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 mod endpoint;
 mod fabric;
 mod health;
-mod names;
+pub(crate) mod names;
 mod node;
 mod public;
 mod router;
-mod view;
+pub(crate) mod view;
 
 pub use health::{Check, Health, checks};
 
@@ -261,9 +261,9 @@ pub struct NodeFilter {
 /// A port of a load balancer's node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeListener {
-    /// Where to: one is chosen a connection. Empty: refused with a reset.
+    /// Where to: one is chosen a connection. Empty: refused with a reset, unless a forwarder accepts.
     pub targets: BTreeSet<SocketAddrV4>,
-    /// A forwarder accepts here: the target is a process on the machine.
+    /// A forwarder accepts here instead: the target is a process on the machine, or wants a PROXY protocol header.
     pub forwarder: bool,
     /// Seconds.
     pub idle_timeout: u32,

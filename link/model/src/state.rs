@@ -267,6 +267,8 @@ pub struct LoadBalancer {
     pub vpc: VpcId,
     /// One node a zone, by the zone's name.
     pub nodes: BTreeMap<String, Node>,
+    /// Enforced between its nodes and their VPC. Connections from endpoints and from the public side come in beside
+    /// the VPC's router and are not held against them. Empty: everything passes.
     pub groups: BTreeSet<GroupId>,
     pub cross_zone: bool,
     pub deletion_protection: bool,

@@ -19,13 +19,7 @@ impl Step<'_> {
         if self.gateway(id)?.vpc.is_some() {
             return Err(find::in_use("internetGateway", id.as_str()));
         }
-        let mut tables = self.state.route_tables.values().flat_map(|table| table.routes.values());
-        if tables.any(|RouteTarget::Gateway(target)| target == id) {
-            // On AWS the route stays as a black hole that names nothing; here nothing names what is gone.
-            for table in self.state.route_tables.values_mut() {
-                table.routes.retain(|_, RouteTarget::Gateway(target)| target != id);
-            }
-        }
+        // Routes to it stay as black holes, as on AWS.
         self.state.gateways.remove(id);
         Ok(())
     }

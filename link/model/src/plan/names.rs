@@ -8,7 +8,7 @@ use std::{
 use super::{Names, NamespaceName, PrivateZone, Resolver, router, view::View};
 use crate::{network, state::*};
 
-pub(super) fn names(view: &View<'_>) -> Names {
+pub(crate) fn names(view: &View<'_>) -> Names {
     Names {
         public: public(view),
         public_txt: view.state.public_texts.clone(),
