@@ -60,7 +60,7 @@ pub(crate) fn change_set<'a>(
     found.map(|change_set| (stack, change_set)).ok_or_else(missing)
 }
 
-/// A stack as it may be shown: hidden parameters masked.
+/// A stack as it may be shown: hidden parameters masked, resources without their properties.
 pub(crate) fn shown(stack: &Stack) -> Stack {
     let mut stack = stack.clone();
     mask(&stack.template, &mut stack.parameters);
@@ -68,6 +68,10 @@ pub(crate) fn shown(stack: &Stack) -> Stack {
         mask(&change_set.template, &mut change_set.parameters);
     }
     stack.previous = None;
+    // Resolved properties may hold such values too; events have their own, without them.
+    for resource in stack.resources.values_mut() {
+        resource.properties.clear();
+    }
     stack
 }
 

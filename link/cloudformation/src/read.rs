@@ -46,14 +46,14 @@ pub fn describe_stack_resources(
     stack: &str,
     logical_id: Option<&str>,
 ) -> Result<(Stack, Vec<StackResource>), Error> {
-    let stack = lookup::existing(state, account, stack)?;
+    let stack = lookup::shown(lookup::existing(state, account, stack)?);
     let resources = match logical_id {
         None => stack.resources.values().cloned().collect(),
         Some(name) => vec![stack.resources.get(name).cloned().ok_or_else(|| {
             Error::validation(format!("Resource {name} does not exist for stack {}", stack.name))
         })?],
     };
-    Ok((lookup::shown(stack), resources))
+    Ok((stack, resources))
 }
 
 /// The stack that a physical id belongs to (`DescribeStackResources` with `PhysicalResourceId`).

@@ -1,4 +1,5 @@
 //! The template language: what is refused and in which words, and what functions give.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is missing")]
 
 mod common;
 

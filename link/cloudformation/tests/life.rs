@@ -1,4 +1,5 @@
 //! A stack's life: creation, events, failure, deletion.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is missing")]
 
 mod common;
 
@@ -190,6 +191,10 @@ Resources:
     let account = cloud.account.clone();
     let shown = kura_cloudformation::describe_stacks(&cloud.state, &account, Some("secret")).unwrap();
     assert_eq!(shown[0].parameters["Word"], "****");
+    assert!(!format!("{shown:?}").contains("sesame"));
+    let resources =
+        kura_cloudformation::describe_stack_resources(&cloud.state, &account, "secret", None).unwrap();
+    assert!(!format!("{resources:?}").contains("sesame"));
     let gateway = cloud.physical("secret", "Gateway");
     assert_eq!(cloud.state.gateways[gateway.as_str()].tags["word"], "sesame");
     let (_, events) = kura_cloudformation::describe_stack_events(&cloud.state, &account, "secret").unwrap();

@@ -1,4 +1,5 @@
 //! Updates: in place, by replacement, undone, through change sets, and cut off by a crash.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is missing")]
 
 mod common;
 

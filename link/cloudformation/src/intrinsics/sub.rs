@@ -7,8 +7,11 @@ use crate::{
 
 const ARGUMENTS: &str = "One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, and an optional second argument to specify a mapping of values to replace in the string";
 
-/// The text and the names it brings along.
-pub(crate) fn arguments(argument: &Node) -> Result<(&str, &[(Key, Node)]), Error> {
+/// A text and the names it brings along.
+pub(crate) type Arguments<'a> = (&'a str, &'a [(Key, Node)]);
+
+/// What `Fn::Sub` is given.
+pub(crate) fn arguments(argument: &Node) -> Result<Arguments<'_>, Error> {
     let text = |node: &Node| matches!(node.value, Value::String(_));
     match (&argument.value, argument.list()) {
         (Value::String(text), _) => Ok((text, &[])),

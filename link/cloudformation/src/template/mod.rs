@@ -8,9 +8,7 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
-pub(crate) use check::{
-    CIDR, EQUALS, FIND_IN_MAP, JOIN, NOT, References, SELECT, SPLIT, attribute, wrong,
-};
+pub(crate) use check::{CIDR, EQUALS, FIND_IN_MAP, JOIN, NOT, References, SELECT, SPLIT, attribute, wrong};
 pub(crate) use node::{Key, Node, Position, Value, number};
 
 use crate::{Error, resources};

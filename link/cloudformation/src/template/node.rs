@@ -108,8 +108,7 @@ impl Node {
 
 /// A number's text as JSON; as a string where JSON could not keep it.
 pub(crate) fn number(text: &str) -> serde_json::Value {
-    match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(value) if value.is_number() && value.to_string() == text => value,
-        _ => text.into(),
-    }
+    let read = serde_json::from_str::<serde_json::Number>(text).ok();
+    let kept = read.filter(|number| number.to_string().as_str() == text);
+    kept.map_or_else(|| text.into(), serde_json::Value::Number)
 }
