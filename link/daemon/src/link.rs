@@ -13,11 +13,9 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use kura_aws_api::{Api, Observed, Settings};
+use kura_aws_api::{Api, Settings};
 use kura_model::plan::{NamespaceName, Plan};
-use kura_model::{
-    AccountId, Cloud, Health, InstanceId, InstanceState, State, Target, TargetGroupArn, plan, trace,
-};
+use kura_model::{AccountId, Cloud, Health, InstanceId, InstanceState, State, plan, trace};
 use kura_netns::{Changes, Fabric, Program};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -110,8 +108,8 @@ impl Link {
     pub fn api(&self, request: Request<Bytes>) -> Response<Bytes> {
         let mut world = self.world.lock();
         let before = world.version();
-        let observed = Seen { health: self.health.lock().clone(), texts: world.state().public_texts.clone() };
-        let response = self.api.read().answer(request, &mut *world, &observed);
+        let health = self.health.lock().clone();
+        let response = self.api.read().answer(request, &mut *world, &health);
         if world.version() == before {
             return response;
         }
@@ -309,20 +307,4 @@ fn api(options: &Options, keys: &Keys) -> Api {
     };
     let keys = keys.all().iter().map(|key| (key.id.clone(), key.secret.clone(), key.account.clone()));
     Api::new(settings, kura_aws_api::Keys::new(keys))
-}
-
-/// What the wire API is shown beside the state.
-struct Seen {
-    health: Health,
-    texts: BTreeMap<String, std::collections::BTreeSet<String>>,
-}
-
-impl Observed for Seen {
-    fn healthy(&self, group: &TargetGroupArn, target: &Target) -> Option<bool> {
-        Some(!self.health.unhealthy.iter().any(|(of, found, _)| of == group && found == target))
-    }
-
-    fn txt(&self, name: &str) -> Vec<String> {
-        self.texts.get(name).into_iter().flatten().cloned().collect()
-    }
 }

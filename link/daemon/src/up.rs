@@ -65,7 +65,7 @@ impl Up {
         let upstream = upstream(self.upstream.as_deref())?;
         // Before there is a second thread: a user namespace is entered by a process as a whole.
         kura_netns::enter_privileges(&state_dir)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let ended = runtime.block_on(self.serve(state_dir, upstream, started));
         runtime.shutdown_timeout(Duration::from_secs(1));
         ended.map(|()| ExitCode::SUCCESS)

@@ -7,14 +7,21 @@ use std::{io, net::Ipv4Addr};
 pub struct Tracked {
     /// IANA's number.
     pub protocol: u8,
+    /// Where it comes from.
     pub source: Ipv4Addr,
+    /// Where it goes.
     pub destination: Ipv4Addr,
     /// 0 for a protocol without ports.
     pub source_port: u16,
+    /// 0 for a protocol without ports.
     pub destination_port: u16,
+    /// Packets that way.
     pub packets: u64,
+    /// Bytes that way, IP headers included.
     pub bytes: u64,
+    /// Packets of the answers.
     pub packets_back: u64,
+    /// Bytes of the answers, IP headers included.
     pub bytes_back: u64,
 }
 

@@ -12,13 +12,19 @@ use super::{TABLE, refused_flows, run::json};
 pub struct Refused {
     /// Refused by the groups of its receiver; otherwise of its sender.
     pub is_ingress: bool,
+    /// Where it comes from.
     pub source: Ipv4Addr,
+    /// Where it goes.
     pub destination: Ipv4Addr,
+    /// 0 for a protocol without ports.
     pub source_port: u16,
+    /// 0 for a protocol without ports.
     pub destination_port: u16,
     /// IANA's number.
     pub protocol: u8,
+    /// Packets that way.
     pub packets: u64,
+    /// Bytes that way, IP headers included.
     pub bytes: u64,
 }
 
