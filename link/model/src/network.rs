@@ -29,9 +29,15 @@ pub fn usable(subnet: Ipv4Net) -> std::ops::RangeInclusive<u32> {
     u32::from(subnet.network()).saturating_add(4)..=u32::from(subnet.broadcast()).saturating_sub(1)
 }
 
-/// The public addresses that may be handed out: the first ten and the last are the link's own.
+/// The public addresses that may be asked for: the first ten and the last are the link's own.
 pub fn usable_public() -> std::ops::RangeInclusive<u32> {
     u32::from(nth(PUBLIC_RANGE, 10))..=u32::from(nth(PUBLIC_RANGE, 254))
+}
+
+/// The public addresses that are handed out to who asks for none, so that the first hundred or so stay free for who
+/// asks for one.
+pub fn drawn_public() -> std::ops::RangeInclusive<u32> {
+    u32::from(nth(PUBLIC_RANGE, 128))..=u32::from(nth(PUBLIC_RANGE, 254))
 }
 
 /// The next free value after `last`, around the end of the range if need be: what was freed just now rests longest.
