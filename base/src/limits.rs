@@ -23,7 +23,7 @@ pub struct Limits {
     pub max_ttl: Duration,
     /// Most caches; over it RESOURCE_EXHAUSTED. Momento: 3, which only bills.
     pub max_caches: usize,
-    /// Most tracked API keys.
+    /// Most tracked API keys that are neither revoked nor expired.
     pub max_keys: usize,
     /// Advertised in ListCaches as `max_traffic_rate`, in operations a second. Not enforced.
     pub advertised_operations_per_second: u32,

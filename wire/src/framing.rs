@@ -158,12 +158,20 @@ pub fn check_response_head(http: StatusCode, headers: &HeaderMap) -> Result<(), 
         return Err(Status::new(code_of_http(http), format!("The server answered with HTTP status {http}")));
     }
     let content_type = headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    if !content_type.starts_with(b"application/grpc") {
+    if !is_grpc(content_type) {
         let content_type = String::from_utf8_lossy(content_type);
         let message = format!("The server does not speak gRPC: its answer has content type {content_type:?}");
         return Err(Status::new(Code::Unknown, message));
     }
     Ok(())
+}
+
+/// Whether a content type is gRPC's: `application/grpc`, or that with a suffix or parameters.
+#[must_use]
+pub fn is_grpc(content_type: &[u8]) -> bool {
+    content_type
+        .strip_prefix(b"application/grpc")
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 /// <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>

@@ -39,7 +39,8 @@ pub use channel::{Channel, Streaming};
 pub use client::{CacheClient, Created};
 pub use connect::{ChannelOptions, KeepAlive};
 pub use framing::{
-    FRAME_HEADER_BYTES, Frames, MAX_MESSAGE_BYTES, check_response_head, encode_frame, status_from_trailers,
+    FRAME_HEADER_BYTES, Frames, MAX_MESSAGE_BYTES, check_response_head, encode_frame, is_grpc,
+    status_from_trailers,
 };
 pub use key::{Key, KeyError};
 pub use metadata::Metadata;

@@ -57,6 +57,8 @@ impl Code {
     pub fn from_trailer(value: &[u8]) -> Self {
         std::str::from_utf8(value)
             .ok()
+            // `parse` would also take a plus sign.
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
             .and_then(|text| text.parse::<usize>().ok())
             .and_then(|number| Self::ALL.get(number).copied())
             .unwrap_or(Self::Unknown)
@@ -164,5 +166,6 @@ mod tests {
         }
         assert_eq!(Code::from_trailer(b"17"), Code::Unknown);
         assert_eq!(Code::from_trailer(b"x"), Code::Unknown);
+        assert_eq!(Code::from_trailer(b"+0"), Code::Unknown);
     }
 }

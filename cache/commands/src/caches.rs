@@ -35,9 +35,10 @@ impl Commands {
     /// [`Error::PermissionDenied`], [`Error::CacheNotFound`].
     pub fn flush_cache(&self, session: &Session, name: &str) -> Result<(), Error> {
         session.authorize(Need::Control, name)?;
-        let _changing = self.cache_changes.lock();
         self.data.cache(name)?;
-        self.data.add_cache(CacheName::parse(name)?);
+        if !self.empty(&CacheName::parse(name)?) {
+            return Err(Error::CacheNotFound(name.to_owned()));
+        }
         Ok(())
     }
 
@@ -67,6 +68,21 @@ impl Commands {
             (false, true) => self.data.remove_cache(name),
             _ => {}
         }
+    }
+
+    /// Empties a cache because an administrator says so; one that is gone by now stays so.
+    pub fn cache_flushed(&self, name: &CacheName) {
+        self.empty(name);
+    }
+
+    /// False: there is no such cache.
+    fn empty(&self, name: &CacheName) -> bool {
+        let _changing = self.cache_changes.lock();
+        let there = self.data.cache(name.as_str()).is_ok();
+        if there {
+            self.data.add_cache(name.clone());
+        }
+        there
     }
 
     fn add_cache(&self, name: &CacheName) -> Result<(), Error> {

@@ -5,12 +5,12 @@
 
 use bytes::{Bytes, BytesMut};
 use kura_commands::{Cache, Command, Commands, Reply, ValueRef};
-use kura_wire::{Code, Status};
+use kura_wire::Status;
 
 use crate::Method;
-use crate::error::{malformed, status};
+use crate::error::{malformed, status, wrong_wire_type};
 use crate::fields::{Fields, Payload, put_varint};
-use crate::respond::{AT_ONCE_BYTES, Gone, Messages};
+use crate::respond::{AT_ONCE_BYTES, Broken, Messages};
 use crate::scalar::{self, Answer};
 
 /// Keys handled before other tasks get their turn: some 100 µs of work.
@@ -20,7 +20,11 @@ const SLICE: usize = 512;
 pub(crate) async fn keys_exist(commands: &Commands, cache: Cache, message: &Bytes) -> Result<Answer, Status> {
     let mut exists = Vec::new();
     for field in Fields::of(message) {
-        let (1, Payload::Bytes(key)) = field.map_err(malformed)? else { continue };
+        let key = match field.map_err(malformed)? {
+            (1, Payload::Bytes(key)) => key,
+            (1, _) => return Err(wrong_wire_type(1)),
+            _ => continue,
+        };
         let reply = commands
             .execute(cache, key, Command::Exists, commands.now(), |_: ValueRef<'_>| {})
             .map_err(|error| status(&error))?;
@@ -37,26 +41,6 @@ pub(crate) async fn keys_exist(commands: &Commands, cache: Cache, message: &Byte
         response.extend_from_slice(&exists);
     }
     Ok(Answer::of(&response))
-}
-
-/// How a stream of answers ended early.
-pub(crate) enum Broken {
-    /// With a status to tell.
-    Status(Status),
-    /// With nobody left to tell.
-    Gone,
-}
-
-impl From<Gone> for Broken {
-    fn from(Gone: Gone) -> Self {
-        Self::Gone
-    }
-}
-
-impl From<Status> for Broken {
-    fn from(status: Status) -> Self {
-        Self::Status(status)
-    }
 }
 
 /// Answers `GetBatch` and `SetBatch`: one message for each item, in the request's order.
@@ -99,12 +83,7 @@ pub(crate) fn check(commands: &Commands, method: Method, message: &Bytes) -> Res
             (1, Payload::Bytes(item)) => {
                 scalar::decode(single, &message.slice_ref(item), commands.limits().max_ttl)?;
             }
-            (1, _) => {
-                return Err(Status::new(
-                    Code::InvalidArgument,
-                    "the request cannot be decoded: an item is not a message",
-                ));
-            }
+            (1, _) => return Err(wrong_wire_type(1)),
             _ => {}
         }
     }

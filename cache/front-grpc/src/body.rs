@@ -3,7 +3,7 @@
 //! gRPC frames a message as a flag byte, four bytes of length and the message
 //! (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>).
 
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
@@ -44,6 +44,8 @@ pub(crate) enum Progress {
     Message(Bytes),
     /// The length is known and over what has come; reading goes on after room is reserved.
     Announced(usize),
+    /// Some more of it: so many bytes have come by now.
+    Partial(usize),
 }
 
 impl Body {
@@ -51,20 +53,27 @@ impl Body {
         Self { stream, max_message, received: Received::Nothing }
     }
 
-    /// Reads on until the body's end, or until the message's length is known if `reserved` says
-    /// that no room is held for it yet.
+    /// Reads what is there, up to the body's end, or until the message's length is known if
+    /// `reserved` says that no room is held for it yet.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, reserved: bool) -> Poll<Result<Progress, Status>> {
+        let before = self.received.as_slice().len();
         loop {
             if let Some(length) = self.announced()? {
                 let held = self.received.as_slice().len();
                 if !reserved && length + PREFIX_BYTES > held {
                     return Poll::Ready(Ok(Progress::Announced(length)));
                 }
-                if self.stream.is_end_stream() {
+                // What comes behind the message makes the request wrong however long it goes on, so
+                // it is not waited for, and above all not held.
+                if self.stream.is_end_stream() || held > length + PREFIX_BYTES {
                     return Poll::Ready(self.finish(length));
                 }
             }
-            match ready!(self.stream.poll_data(cx)) {
+            let Poll::Ready(next) = self.stream.poll_data(cx) else {
+                let held = self.received.as_slice().len();
+                return if held > before { Poll::Ready(Ok(Progress::Partial(held))) } else { Poll::Pending };
+            };
+            match next {
                 Some(Ok(chunk)) => {
                     // The window opens again as soon as a chunk is taken; the budget, not the
                     // window, bounds what is held.
@@ -122,10 +131,11 @@ impl Body {
             Received::Many(bytes) => bytes.freeze(),
         };
         if all.len() != length + PREFIX_BYTES {
+            let more = if all.len() > length + PREFIX_BYTES { " or more" } else { "" };
             return Err(Status::new(
                 Code::InvalidArgument,
                 format!(
-                    "the request's body has {} bytes after a prefix that announces a message of {length}; \
+                    "the request's body has {} bytes{more} after a prefix that announces a message of {length}; \
                      send one whole message",
                     all.len().saturating_sub(PREFIX_BYTES)
                 ),
@@ -151,4 +161,39 @@ fn message_length(received: &[u8], max_message: usize) -> Result<Option<usize>, 
         return Err(request_too_large(length, max_message));
     }
     Ok(Some(length))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_behind_the_message_is_refused_at_once_and_not_held() {
+        let (near, far) = tokio::io::duplex(1024 * 1024);
+        let client = async {
+            let (mut sender, connection) = h2::client::handshake(near).await.unwrap();
+            let driver = tokio::spawn(connection);
+            let request = http::Request::post("http://host/").body(()).unwrap();
+            let (_response, mut body) = sender.send_request(request, false).unwrap();
+            // An empty message, more behind it, and no end.
+            body.send_data(Bytes::from_static(&[0; 1000]), false).unwrap();
+            driver.await.unwrap().unwrap();
+        };
+        let server = async {
+            let mut connection = h2::server::handshake(far).await.unwrap();
+            let (request, _respond) = connection.accept().await.unwrap().unwrap();
+            let mut body = Body::new(request.into_body(), 100);
+            let drive = tokio::spawn(async move { while connection.accept().await.is_some() {} });
+            let ended = poll_fn(|cx| body.poll(cx, true)).await;
+            drive.abort();
+            ended.err().map(|status| status.code)
+        };
+        let both = async {
+            tokio::select! { ended = server => ended, () = client => None }
+        };
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(10), both).await;
+        assert_eq!(ended.expect("the end is not waited for"), Some(Code::InvalidArgument));
+    }
 }

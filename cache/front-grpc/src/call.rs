@@ -16,18 +16,18 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request};
 use kura_commands::{Cache, Session};
 use kura_wire::{Code, Status};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
-use crate::batch::{self, Broken};
+use crate::batch;
 use crate::body::{Body, Progress};
 use crate::budget::Reserved;
+use crate::deadline::{Deadline, time_left};
 use crate::error::status;
+use crate::pace::Pace;
 use crate::respond::{self, AT_ONCE_BYTES, Messages};
 use crate::scalar::{self, Answer};
 use crate::{Front, Method, control, metadata};
-
-/// How long a body may take once it is waited for; and again once room for it is reserved.
-const BODY: Duration = Duration::from_secs(20);
 
 /// The last token seen on a connection, and who it was: nearly all calls of a connection carry
 /// the same one.
@@ -42,6 +42,8 @@ pub(crate) struct Call {
     headers: HeaderMap,
     body: Body,
     respond: SendResponse<Bytes>,
+    /// Known from when the call has to wait; one that is answered at once needs no clock.
+    deadline: Deadline,
 }
 
 /// What became of a request.
@@ -67,6 +69,14 @@ pub(crate) fn begin(
         return Begun::Stranger;
     }
     let method = Method::of(parts.uri.path());
+    let time_left = match time_left(&parts.headers) {
+        Ok(time_left) => time_left,
+        Err(status) => {
+            front.metrics.call_ended(method, status.code);
+            respond::fail(&mut respond, &status);
+            return Begun::Stranger;
+        }
+    };
     if method == Method::Ping {
         // Momento's Ping carries no credentials, so its body, which has nothing to say, is not read.
         front.metrics.call_ended(method, Code::Ok);
@@ -88,12 +98,17 @@ pub(crate) fn begin(
         headers: parts.headers,
         body: Body::new(body, front.commands.limits().max_request_bytes),
         respond,
+        deadline: Deadline::NEVER,
     };
     // Nobody waits on this waker: if the body is not here yet, `run` polls it anew with its own.
     match call.body.poll(&mut Context::from_waker(Waker::noop()), false) {
-        Poll::Ready(Ok(Progress::Message(message))) if is_scalar(method) => call.answer_at_once(message),
-        Poll::Ready(Ok(Progress::Message(message))) => Begun::Waiting(Box::new(call), Some(message)),
-        Poll::Ready(Ok(Progress::Announced(_))) | Poll::Pending => Begun::Waiting(Box::new(call), None),
+        Poll::Ready(Ok(Progress::Message(message))) if is_scalar(method) => {
+            call.answer_at_once(message, time_left)
+        }
+        Poll::Ready(Ok(Progress::Message(message))) => call.waits(Some(message), time_left),
+        Poll::Ready(Ok(Progress::Announced(_) | Progress::Partial(_))) | Poll::Pending => {
+            call.waits(None, time_left)
+        }
         Poll::Ready(Err(status)) => {
             call.fail(&status);
             Begun::Answered
@@ -166,7 +181,7 @@ fn cache(front: &Front, session: &Session, headers: &HeaderMap, method: Method) 
 }
 
 impl Call {
-    fn answer_at_once(mut self, message: Bytes) -> Begun {
+    fn answer_at_once(mut self, message: Bytes, time_left: Option<Duration>) -> Begun {
         match self.scalar(&message) {
             Ok(answer) if answer.len() <= AT_ONCE_BYTES => {
                 self.front.metrics.call_ended(self.method, Code::Ok);
@@ -175,12 +190,17 @@ impl Call {
             }
             // Large answers follow the peer's window. Only reads have them, so reading again there
             // is safe; it costs a lookup and spares this path a third state.
-            Ok(_) => Begun::Waiting(Box::new(self), Some(message)),
+            Ok(_) => self.waits(Some(message), time_left),
             Err(status) => {
                 self.fail(&status);
                 Begun::Answered
             }
         }
+    }
+
+    fn waits(mut self, message: Option<Bytes>, time_left: Option<Duration>) -> Begun {
+        self.deadline = Deadline::after(time_left);
+        Begun::Waiting(Box::new(self), message)
     }
 
     fn cache(&self) -> Result<Cache, Status> {
@@ -198,84 +218,64 @@ impl Call {
 
     /// Goes on where [`begin`] would have had to wait.
     pub(crate) async fn run(mut self, message: Option<Bytes>) {
-        let arrived = Instant::now();
-        let deadline = self
-            .headers
-            .get("grpc-timeout")
-            .and_then(|value| metadata::parse_timeout(value.as_bytes()))
-            .and_then(|timeout| arrived.checked_add(timeout));
-        let front = self.front.clone();
-        let method = self.method;
-        let code = match deadline {
-            None => self.wait(message).await,
-            Some(deadline) => {
-                // Work that is dropped here is not done: nothing is carried out before its turn.
-                match timeout_at(deadline, self.wait(message)).await {
-                    Ok(code) => code,
-                    Err(_) => {
-                        let status =
-                            Status::new(Code::DeadlineExceeded, "the call's deadline passed before its end");
-                        respond::fail(&mut self.respond, &status);
-                        status.code
-                    }
-                }
+        let deadline = self.deadline;
+        // Work that is dropped here is not done: nothing is carried out before its turn.
+        let code = match deadline.bound(self.prepare(message)).await {
+            Ok(Prepared::Answer(answer, _room)) => respond::unary(&mut self.respond, answer, deadline).await,
+            Ok(Prepared::Batch(cache, message, _room)) => self.stream(cache, &message).await,
+            Err(status) => {
+                respond::fail(&mut self.respond, &status);
+                status.code
             }
         };
-        front.metrics.call_ended(method, code);
+        self.front.metrics.call_ended(self.method, code);
     }
 
-    async fn wait(&mut self, message: Option<Bytes>) -> Code {
-        let (message, _reserved) = match message {
+    /// Everything up to the first header of the answer.
+    async fn prepare(&mut self, message: Option<Bytes>) -> Result<Prepared, Status> {
+        let (message, reserved) = match message {
             Some(message) => (message, None),
-            None => match self.read().await {
-                Ok(read) => read,
-                Err(status) => return self.refuse(&status),
-            },
+            None => self.read().await?,
         };
+        self.deadline.check()?;
         if matches!(self.method, Method::GetBatch | Method::SetBatch) {
-            return self.stream(&message).await;
+            let cache = self.cache()?;
+            batch::check(&self.front.commands, self.method, &message)?;
+            return Ok(Prepared::Batch(cache, message, reserved));
         }
         let answer = {
             let (respond, work) = self.work(&message);
             tokio::select! {
                 biased;
-                answer = work => answer,
-                _ = poll_fn(|cx| respond.poll_reset(cx)) => return Code::Cancelled,
+                answer = work => answer?,
+                _ = poll_fn(|cx| respond.poll_reset(cx)) => {
+                    return Err(Status::new(Code::Cancelled, "the caller cancelled the call"));
+                }
             }
         };
-        match answer {
-            Ok(answer) => {
-                let _room = self.front.budget.reserve(answer.len()).await;
-                respond::unary(&mut self.respond, answer).await
-            }
-            Err(status) => self.refuse(&status),
-        }
+        // Given back first: calls that held room while they wait for more could wait for each other.
+        drop((message, reserved));
+        let room = self.front.budget.reserve(answer.len()).await;
+        Ok(Prepared::Answer(answer, room))
     }
 
     /// Reads the body, with room reserved for a message that did not come in one piece.
     async fn read(&mut self) -> Result<(Bytes, Option<Reserved>), Status> {
         let mut reserved = None;
+        let mut pace = Pace::start(Instant::now());
         loop {
             let holds = reserved.is_some();
-            let progress = timeout(BODY, poll_fn(|cx| self.body.poll(cx, holds))).await;
-            match progress {
-                Ok(progress) => match progress? {
-                    Progress::Message(message) => return Ok((message, reserved)),
-                    Progress::Announced(length) => reserved = Some(self.front.budget.reserve(length).await),
-                },
-                Err(_) => {
-                    return Err(Status::new(
-                        Code::DeadlineExceeded,
-                        format!("the request's body was not complete within {} s", BODY.as_secs()),
-                    ));
+            let progress = timeout_at(pace.limit(), poll_fn(|cx| self.body.poll(cx, holds))).await;
+            match progress.map_err(|_| pace.too_slow())?? {
+                Progress::Message(message) => return Ok((message, reserved)),
+                Progress::Partial(bytes) => pace.reached(bytes, Instant::now()),
+                Progress::Announced(length) => {
+                    let asked = Instant::now();
+                    reserved = Some(self.front.budget.reserve(length).await);
+                    pace.pause(asked.elapsed());
                 }
             }
         }
-    }
-
-    fn refuse(&mut self, status: &Status) -> Code {
-        respond::fail(&mut self.respond, status);
-        status.code
     }
 
     /// The call's work, apart from the stream that it will be answered on.
@@ -283,8 +283,8 @@ impl Call {
         &'a mut self,
         message: &'a Bytes,
     ) -> (&'a mut SendResponse<Bytes>, impl Future<Output = Result<Answer, Status>> + 'a) {
-        let Self { front, method, session, headers, respond, .. } = self;
-        let method = *method;
+        let Self { front, method, session, headers, respond, deadline, .. } = self;
+        let (method, deadline) = (*method, *deadline);
         let work = async move {
             match method {
                 Method::KeysExist => {
@@ -301,11 +301,11 @@ impl Call {
                             "the operating system gives no randomness",
                         ));
                     };
-                    tokio::task::spawn_blocking(move || {
+                    let mut task = Queued(tokio::task::spawn_blocking(move || {
+                        deadline.check()?;
                         control::execute(&front.commands, &session, method, &message, &random)
-                    })
-                    .await
-                    .unwrap_or_else(|_| {
+                    }));
+                    (&mut task.0).await.unwrap_or_else(|_| {
                         Err(Status::new(Code::Internal, "the call broke off inside the server; see its log"))
                     })
                 }
@@ -314,27 +314,25 @@ impl Call {
         (respond, work)
     }
 
-    async fn stream(&mut self, message: &Bytes) -> Code {
-        let checked = self.cache().and_then(|cache| {
-            batch::check(&self.front.commands, self.method, message)?;
-            Ok(cache)
-        });
-        let cache = match checked {
-            Ok(cache) => cache,
-            Err(status) => return self.refuse(&status),
-        };
+    async fn stream(&mut self, cache: Cache, message: &Bytes) -> Code {
         let Ok(mut messages) = Messages::start(&mut self.respond) else { return Code::Cancelled };
-        match batch::stream(&self.front.commands, cache, self.method, message, &mut messages).await {
-            Ok(()) => {
-                messages.end();
-                Code::Ok
-            }
-            Err(Broken::Status(status)) => {
-                let code = status.code;
-                messages.fail(&status);
-                code
-            }
-            Err(Broken::Gone) => Code::Cancelled,
-        }
+        let send = batch::stream(&self.front.commands, cache, self.method, message, &mut messages);
+        let sent = self.deadline.bound(send).await;
+        messages.end(sent)
+    }
+}
+
+/// What is ready to be sent, with the room that it takes.
+enum Prepared {
+    Answer(Answer, Reserved),
+    Batch(Cache, Bytes, Option<Reserved>),
+}
+
+/// Work for the blocking pool. If nobody waits for it any more before its turn, it is not done.
+struct Queued<T>(JoinHandle<T>);
+
+impl<T> Drop for Queued<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -1,16 +1,23 @@
 //! One HTTP/2 connection, from its preface to its GOAWAY.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::RecvStream;
+use h2::server::{Connection, SendResponse};
+use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
 use crate::Front;
 use crate::call::{Begun, LastToken, begin};
+use crate::latency::{Sampler, Way};
+use crate::valve::{self, Valve};
 
 /// How a connection treats its peer.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +40,17 @@ const KNOWN_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// Largest list of headers in bytes: room for a token of 4 KiB and all that SDKs send.
 const MAX_HEADERS: u32 = 16 * 1024;
 /// Streams reset by the peer that may pile up unseen. A client that cancels all its calls at
-/// once is well-behaved, so this is above any sensible number of streams (h2's default is 20).
+/// once is well-behaved, so this is more than the valve lets in (h2's default is 20).
 const MAX_RESET_STREAMS: usize = 4096;
+/// Frames for streams that this side has reset, over a connection's life. Each is answered with a
+/// few bytes. A well-behaved client sends one whenever its body crosses with our early answer, so
+/// this is never reached by accident (h2's default is 1024).
+const MAX_CROSSED_STREAMS: usize = 1_000_000;
+/// What small DATA frames that are not the last of their streams may cost until they are read, at
+/// 256 bytes each: what h2 grants to a connection with the known window. A stranger's window alone
+/// would grant 512 of them, too few for a client that begins with a thousand calls at once and puts
+/// message and end into frames of their own.
+const SMALL_FRAMES: usize = KNOWN_CONNECTION_WINDOW as usize / 2;
 /// How long a peer may take for its HTTP/2 preface.
 const PREFACE: Duration = Duration::from_secs(10);
 
@@ -114,13 +130,15 @@ async fn converse<S>(io: S, front: &Arc<Front>, drain: DrainSignal) -> io::Resul
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let (io, valve) = Valve::new(io);
     let handshake = h2::server::Builder::new()
         .initial_window_size(STRANGER_STREAM_WINDOW)
         .initial_connection_window_size(STRANGER_CONNECTION_WINDOW)
         .max_concurrent_streams(front.options.max_concurrent_streams)
         .max_header_list_size(MAX_HEADERS)
         .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
-        .max_local_error_reset_streams(Some(MAX_RESET_STREAMS))
+        .max_local_error_reset_streams(Some(MAX_CROSSED_STREAMS))
+        .data_frame_budget(SMALL_FRAMES)
         .handshake::<_, Bytes>(io);
     let mut connection = timeout(PREFACE, handshake)
         .await
@@ -128,8 +146,10 @@ where
         .map_err(other)?;
     let mut last_token = LastToken::default();
     let mut batch = Vec::with_capacity(8);
+    let mut sampler = Sampler::default();
     let mut known = false;
     let mut draining = false;
+    let mut begun = 0;
     let started = drain.clone().reached(Stage::Draining);
     let over = drain.reached(Stage::Over);
     tokio::pin!(started, over);
@@ -137,7 +157,7 @@ where
     loop {
         let accepted = tokio::select! {
             biased;
-            accepted = connection.accept() => accepted,
+            accepted = poll_fn(|cx| next(&mut connection, &valve, cx)) => accepted,
             () = &mut started, if !draining => {
                 draining = true;
                 connection.graceful_shutdown();
@@ -159,21 +179,40 @@ where
         // All requests that came together are answered together: each turn of `accept` writes what
         // is ready, and one write of many answers costs what one write of one does.
         while batch.len() < BATCH {
-            match std::future::poll_fn(|cx| std::task::Poll::Ready(connection.poll_accept(cx))).await {
-                std::task::Poll::Ready(Some(next)) => batch.push(next.map_err(other)?),
-                std::task::Poll::Ready(None) | std::task::Poll::Pending => break,
+            match poll_fn(|cx| Poll::Ready(connection.poll_accept(cx))).await {
+                Poll::Ready(Some(next)) => batch.push(next.map_err(other)?),
+                Poll::Ready(None) | Poll::Pending => break,
             }
         }
         let mut authenticated = false;
         for (request, respond) in batch.drain(..) {
-            match begin(front, &mut last_token, request, respond) {
-                Begun::Stranger => continue,
-                Begun::Answered => {}
-                Begun::Waiting(call, message) => {
+            let measured = sampler.begin();
+            match (begin(front, &mut last_token, request, respond), measured) {
+                (Begun::Stranger, _) => continue,
+                (Begun::Answered, None) => {}
+                (Begun::Answered, Some(began)) => {
+                    front.metrics.latency.observe(Way::AtOnce, began.elapsed());
+                }
+                (Begun::Waiting(call, message), None) => {
                     tokio::spawn(call.run(message));
+                    begun += 1;
+                }
+                (Begun::Waiting(call, message), Some(began)) => {
+                    let front = front.clone();
+                    tokio::spawn(async move {
+                        call.run(message).await;
+                        front.metrics.latency.observe(Way::Waited, began.elapsed());
+                    });
+                    begun += 1;
                 }
             }
             authenticated = true;
+        }
+        if begun >= BATCH {
+            // Calls that have a task of their own get their turn, so that those which are over by
+            // now do not pile up behind a peer that opens and cancels without end.
+            begun = 0;
+            tokio::task::yield_now().await;
         }
         if !authenticated {
             continue;
@@ -183,6 +222,25 @@ where
             // Refused until the peer has acknowledged the first settings, which may come after
             // its first call; the next call tries again.
             known = connection.set_initial_window_size(KNOWN_STREAM_WINDOW).is_ok();
+        }
+    }
+}
+
+type Accepted = Option<Result<(Request<RecvStream>, SendResponse<Bytes>), h2::Error>>;
+
+/// The next request. More is read from the peer once all that was read before has been taken.
+fn next<S>(
+    connection: &mut Connection<Valve<S>, Bytes>,
+    valve: &valve::Handle,
+    cx: &mut Context<'_>,
+) -> Poll<Accepted>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match connection.poll_accept(cx) {
+            Poll::Pending if valve.is_shut() => valve.open(),
+            accepted => return accepted,
         }
     }
 }

@@ -30,6 +30,14 @@ pub(crate) fn malformed(error: FieldError) -> Status {
     Status::new(Code::InvalidArgument, format!("the request cannot be decoded: {error}"))
 }
 
+/// The status for a field that its message has with another wire type.
+pub(crate) fn wrong_wire_type(number: u32) -> Status {
+    Status::new(
+        Code::InvalidArgument,
+        format!("the request cannot be decoded: field {number} has another wire type than its message says"),
+    )
+}
+
 /// The status for a message that prost does not accept.
 pub(crate) fn undecodable(error: &prost::DecodeError) -> Status {
     Status::new(Code::InvalidArgument, format!("the request cannot be decoded: {error}"))

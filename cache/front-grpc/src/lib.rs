@@ -15,13 +15,17 @@ mod budget;
 mod call;
 mod connection;
 mod control;
+mod deadline;
 mod error;
 pub mod fields;
+mod latency;
 pub mod metadata;
 mod metrics;
+mod pace;
 mod respond;
 mod route;
 mod scalar;
+mod valve;
 
 use std::sync::Arc;
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use kura_wire::is_grpc;
+
 /// Reads a `grpc-timeout` header: at most eight digits and a unit
 /// (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>).
 /// None if it is not one.
@@ -21,14 +23,6 @@ pub fn parse_timeout(value: &[u8]) -> Option<Duration> {
         b'n' => Duration::from_nanos(amount),
         _ => return None,
     })
-}
-
-/// Whether a content type is gRPC's: `application/grpc`, or that with a suffix or parameters.
-#[must_use]
-pub fn is_grpc(content_type: &[u8]) -> bool {
-    content_type
-        .strip_prefix(b"application/grpc")
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Counts of calls, by method and outcome: at most methods × codes series.
+//! Counts of calls, by method and outcome: at most methods × codes series; and how long they take.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use kura_wire::Code;
 
 use crate::Method;
+use crate::latency::Latency;
 
 const CODES: usize = 17;
 
@@ -15,6 +16,7 @@ pub struct Metrics {
     ended: [[AtomicU64; CODES]; Method::ALL.len()],
     connections: AtomicU64,
     accepted: AtomicU64,
+    pub(crate) latency: Latency,
 }
 
 impl Metrics {
@@ -23,6 +25,7 @@ impl Metrics {
             ended: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
             connections: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
+            latency: Latency::default(),
         }
     }
 
@@ -66,5 +69,6 @@ impl Metrics {
             self.connections.load(Ordering::Relaxed),
             self.accepted.load(Ordering::Relaxed),
         );
+        self.latency.render(text);
     }
 }

@@ -10,6 +10,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 use kura_wire::{Code, Status, percent_encode};
 
+use crate::deadline::Deadline;
 use crate::scalar::Answer;
 
 /// Messages up to this size are handed to the connection at once; larger ones follow the peer's
@@ -109,32 +110,55 @@ impl Messages {
         Ok(())
     }
 
-    /// Ends the stream well.
-    pub(crate) fn end(mut self) {
-        let _ = self.0.send_trailers(ok_trailers());
-    }
-
-    /// Ends the stream with a status.
-    pub(crate) fn fail(mut self, status: &Status) {
-        let mut trailers = HeaderMap::with_capacity(3);
-        put_status(&mut trailers, status);
+    /// Ends the stream as what was to be sent on it ended.
+    pub(crate) fn end(mut self, sent: Result<(), Broken>) -> Code {
+        let (code, trailers) = match sent {
+            Ok(()) => (Code::Ok, ok_trailers()),
+            Err(Broken::Status(status)) => {
+                let mut trailers = HeaderMap::with_capacity(3);
+                put_status(&mut trailers, &status);
+                (status.code, trailers)
+            }
+            Err(Broken::Gone) => return Code::Cancelled,
+        };
         let _ = self.0.send_trailers(trailers);
+        code
     }
 }
 
-/// Answers a call with one message of any size.
-pub(crate) async fn unary(respond: &mut SendResponse<Bytes>, answer: Answer) -> Code {
+/// How a stream of answers ended early.
+pub(crate) enum Broken {
+    /// With a status to tell.
+    Status(Status),
+    /// With nobody left to tell.
+    Gone,
+}
+
+impl From<Gone> for Broken {
+    fn from(Gone: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<Status> for Broken {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
+}
+
+/// Answers a call with one message of any size. Headers that are sent cannot be taken back, so a
+/// deadline that passes while the message is on its way is told in the trailers.
+pub(crate) async fn unary(respond: &mut SendResponse<Bytes>, answer: Answer, deadline: Deadline) -> Code {
     if answer.len() <= AT_ONCE_BYTES {
         unary_at_once(respond, answer);
         return Code::Ok;
     }
     let Ok(mut messages) = Messages::start(respond) else { return Code::Cancelled };
-    if messages.send(answer.head).await.is_err() {
-        return Code::Cancelled;
-    }
-    if messages.send(answer.tail.unwrap_or_default()).await.is_err() {
-        return Code::Cancelled;
-    }
-    messages.end();
-    Code::Ok
+    let send = async {
+        messages.send(answer.head).await?;
+        messages.send(answer.tail.unwrap_or_default()).await?;
+        Ok(())
+    };
+    let sent = deadline.bound(send).await;
+    messages.end(sent)
 }

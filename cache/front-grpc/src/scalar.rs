@@ -12,7 +12,7 @@ use kura_wire::{Code, Status};
 
 use crate::Method;
 use crate::body::PREFIX_BYTES;
-use crate::error::{malformed, status};
+use crate::error::{malformed, status, wrong_wire_type};
 use crate::fields::{Fields, Payload, put_varint, varint_len};
 
 /// A value at least this long shares the request's or the store's buffer; a shorter one is
@@ -63,7 +63,7 @@ pub fn decode<'a>(
     message: &'a Bytes,
     max_ttl: Duration,
 ) -> Result<(&'a [u8], Command<'a>), Status> {
-    let raw = Raw::read(message)?;
+    let raw = Raw::read(method, message)?;
     let ttl = |millis: u64| -> Result<Ttl, Status> {
         Ttl::from_millis(millis, max_ttl).map_err(|error| status(&Error::from(error)))
     };
@@ -80,16 +80,16 @@ pub fn decode<'a>(
         Method::ItemGetTtl => Command::ItemGetTtl,
         Method::ItemGetType => Command::ItemGetType,
         Method::Delete => Command::Delete,
-        Method::Set => Command::Set { value: value(), ttl: ttl(raw.third)? },
+        Method::Set => Command::Set { value: value(), ttl: ttl(raw.ttl)? },
         Method::SetIfNotExists => {
-            Command::SetIf { value: value(), ttl: ttl(raw.third)?, condition: Condition::Absent }
+            Command::SetIf { value: value(), ttl: ttl(raw.ttl)?, condition: Condition::Absent }
         }
-        Method::SetIf => Command::SetIf { value: value(), ttl: ttl(raw.third)?, condition: raw.condition()? },
+        Method::SetIf => Command::SetIf { value: value(), ttl: ttl(raw.ttl)?, condition: raw.condition()? },
         Method::SetIfHash => {
-            Command::SetIfHash { value: value(), ttl: ttl(raw.third)?, condition: raw.hash_condition()? }
+            Command::SetIfHash { value: value(), ttl: ttl(raw.ttl)?, condition: raw.hash_condition()? }
         }
-        Method::Increment => Command::Increment { amount: raw.second.cast_signed(), ttl: ttl(raw.third)? },
-        Method::UpdateTtl => Command::UpdateTtl(match raw.last_varint {
+        Method::Increment => Command::Increment { amount: raw.amount.cast_signed(), ttl: ttl(raw.ttl)? },
+        Method::UpdateTtl => Command::UpdateTtl(match raw.change {
             Some((2, millis)) => TtlChange::IncreaseTo(ttl(millis)?),
             Some((3, millis)) => TtlChange::DecreaseTo(ttl(millis)?),
             Some((4, millis)) => TtlChange::OverwriteTo(ttl(millis)?),
@@ -212,77 +212,106 @@ fn found_with_hash(hash: &[u8], value: Answer) -> Answer {
     Answer { head: head.into(), tail: Some(value) }
 }
 
-/// The fields that scalar messages have: 1 the key, 2 the value or a number, 3 the time to live,
-/// 4 to 9 a condition.
+/// What a field of a scalar call's message is.
+enum Field {
+    Key,
+    Value,
+    Amount,
+    Ttl,
+    /// One of UpdateTtl's three.
+    Change,
+    /// One of the conditions; whether it carries something to compare with.
+    Condition(bool),
+    /// Not this message's: passed over, whatever its wire type.
+    Unknown,
+}
+
+impl Field {
+    fn of(method: Method, number: u32) -> Self {
+        use Method::{Increment, Set, SetIf, SetIfHash, SetIfNotExists, UpdateTtl};
+        match (number, method) {
+            (1, _) => Self::Key,
+            (2, Set | SetIf | SetIfHash | SetIfNotExists) => Self::Value,
+            (3, Set | SetIf | SetIfHash | SetIfNotExists | Increment) => Self::Ttl,
+            (2, Increment) => Self::Amount,
+            (2..=4, UpdateTtl) => Self::Change,
+            (4 | 6, SetIf) | (8, SetIfHash) => Self::Condition(false),
+            (4..=9, SetIf) | (4..=7, SetIfHash) => Self::Condition(true),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The fields that scalar messages have. Of one that comes more than once the last counts, as
+/// protobuf asks.
 #[derive(Default)]
 struct Raw<'a> {
     key: &'a [u8],
     body: &'a [u8],
-    second: u64,
-    third: u64,
-    last_varint: Option<(u32, u64)>,
+    amount: u64,
+    ttl: u64,
+    change: Option<(u32, u64)>,
+    /// Its field's number, and what it compares with.
     condition: Option<(u32, &'a [u8])>,
 }
 
 impl<'a> Raw<'a> {
-    fn read(message: &'a [u8]) -> Result<Self, Status> {
+    fn read(method: Method, message: &'a [u8]) -> Result<Self, Status> {
         let mut raw = Self::default();
         for field in Fields::of(message) {
-            match field.map_err(malformed)? {
-                (1, Payload::Bytes(key)) => raw.key = key,
-                (2, Payload::Bytes(body)) => raw.body = body,
-                (number @ 2..=4, Payload::Varint(value)) => {
-                    match number {
-                        2 => raw.second = value,
-                        3 => raw.third = value,
-                        _ => {}
-                    }
-                    raw.last_varint = Some((number, value));
+            let (number, payload) = field.map_err(malformed)?;
+            match (Field::of(method, number), payload) {
+                (Field::Key, Payload::Bytes(key)) => raw.key = key,
+                (Field::Value, Payload::Bytes(body)) => raw.body = body,
+                (Field::Amount, Payload::Varint(amount)) => raw.amount = amount,
+                (Field::Ttl, Payload::Varint(millis)) => raw.ttl = millis,
+                (Field::Change, Payload::Varint(millis)) => raw.change = Some((number, millis)),
+                (Field::Condition(carries), Payload::Bytes(condition)) => {
+                    let operand = first_bytes(condition, carries)?;
+                    // The same condition again is merged with the one before.
+                    let before = raw.condition.filter(|(before, _)| *before == number);
+                    let operand = operand.or(before.map(|(_, operand)| operand));
+                    raw.condition = Some((number, operand.unwrap_or_default()));
                 }
-                (number @ 4..=9, Payload::Bytes(condition)) => raw.condition = Some((number, condition)),
-                (1..=9, _) => {
-                    return Err(Status::new(
-                        Code::InvalidArgument,
-                        "the request cannot be decoded: a field has another wire type than its message says",
-                    ));
-                }
-                _ => {}
+                (Field::Unknown, _) => {}
+                _ => return Err(wrong_wire_type(number)),
             }
         }
         Ok(raw)
     }
 
     fn condition(&self) -> Result<Condition<'a>, Status> {
-        let (number, message) = self.condition.ok_or_else(|| missing("condition: give one of six"))?;
+        let (number, operand) = self.condition.ok_or_else(|| missing("condition: give one of six"))?;
         Ok(match number {
             4 => Condition::Present,
-            5 => Condition::PresentAndNotEqual(first_bytes(message)?),
+            5 => Condition::PresentAndNotEqual(operand),
             6 => Condition::Absent,
-            7 => Condition::Equal(first_bytes(message)?),
-            8 => Condition::AbsentOrEqual(first_bytes(message)?),
-            _ => Condition::NotEqual(first_bytes(message)?),
+            7 => Condition::Equal(operand),
+            8 => Condition::AbsentOrEqual(operand),
+            _ => Condition::NotEqual(operand),
         })
     }
 
     fn hash_condition(&self) -> Result<HashCondition<'a>, Status> {
-        let (number, message) = self.condition.ok_or_else(|| missing("condition: give one of five"))?;
+        let (number, operand) = self.condition.ok_or_else(|| missing("condition: give one of five"))?;
         Ok(match number {
-            4 => HashCondition::PresentAndNotEqual(first_bytes(message)?),
-            5 => HashCondition::PresentAndEqual(first_bytes(message)?),
-            6 => HashCondition::AbsentOrEqual(first_bytes(message)?),
-            7 => HashCondition::AbsentOrNotEqual(first_bytes(message)?),
-            8 => HashCondition::Unconditional,
-            other => return Err(missing(&format!("condition: field {other} is none of the five"))),
+            4 => HashCondition::PresentAndNotEqual(operand),
+            5 => HashCondition::PresentAndEqual(operand),
+            6 => HashCondition::AbsentOrEqual(operand),
+            7 => HashCondition::AbsentOrNotEqual(operand),
+            _ => HashCondition::Unconditional,
         })
     }
 }
 
-/// Field 1 of a condition: the value or the hash to compare with.
-fn first_bytes(message: &[u8]) -> Result<&[u8], Status> {
-    let mut bytes: &[u8] = &[];
+/// Field 1 of a condition that `carries` one: the value or the hash to compare with.
+fn first_bytes(message: &[u8], carries: bool) -> Result<Option<&[u8]>, Status> {
+    let mut bytes = None;
     for field in Fields::of(message) {
-        if let (1, Payload::Bytes(value)) = field.map_err(malformed)? {
-            bytes = value;
+        match field.map_err(malformed)? {
+            (1, Payload::Bytes(value)) if carries => bytes = Some(value),
+            (1, _) if carries => return Err(wrong_wire_type(1)),
+            _ => {}
         }
     }
     Ok(bytes)
@@ -290,4 +319,51 @@ fn first_bytes(message: &[u8]) -> Result<&[u8], Status> {
 
 fn missing(what: &str) -> Status {
     Status::new(Code::InvalidArgument, format!("the request lacks its {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(method: Method, message: &'static [u8]) -> String {
+        let message = Bytes::from_static(message);
+        match decode(method, &message, Duration::from_secs(60)) {
+            Ok((key, command)) => format!("{} {command:?}", key.escape_ascii()),
+            Err(status) => format!("{:?}", status.code),
+        }
+    }
+
+    #[test]
+    fn a_field_that_the_message_does_not_have_is_passed_over_whatever_its_wire_type() {
+        assert_eq!(decoded(Method::Get, b"\x0a\x01k\x12\x01x\x1d1234\x48\x05"), "k Get");
+        assert_eq!(
+            decoded(Method::UpdateTtl, b"\x0a\x01k\x20\x05\x2d1234"),
+            decoded(Method::UpdateTtl, b"\x0a\x01k\x20\x05")
+        );
+    }
+
+    #[test]
+    fn a_field_of_another_wire_type_is_refused() {
+        for (method, message) in [
+            (Method::Set, &b"\x0a\x01k\x10\x05\x18\x05"[..]),
+            (Method::Get, b"\x08\x01"),
+            (Method::Increment, b"\x0a\x01k\x12\x01x\x18\x05"),
+            (Method::SetIf, b"\x18\x05\x3a\x02\x08\x01"),
+        ] {
+            assert_eq!(decoded(method, message), "InvalidArgument", "{method:?}");
+        }
+    }
+
+    #[test]
+    fn a_condition_that_is_no_message_is_refused_even_if_it_carries_nothing() {
+        assert_eq!(decoded(Method::SetIf, b"\x18\x05\x22\x01\x08"), "InvalidArgument");
+        assert_eq!(decoded(Method::SetIf, b"\x18\x05\x3a\x01\x0a\x32\x00"), "InvalidArgument");
+    }
+
+    #[test]
+    fn a_condition_that_comes_twice_is_merged() {
+        let once = decoded(Method::SetIf, b"\x18\x05\x3a\x03\x0a\x01x");
+        assert!(once.contains("Equal([120])"), "{once}");
+        assert_eq!(decoded(Method::SetIf, b"\x18\x05\x3a\x03\x0a\x01x\x3a\x00"), once);
+    }
 }

@@ -29,6 +29,8 @@ pub(crate) enum CacheEvent {
     Created(CacheName),
     /// It is registered no longer; what it held can go.
     Deleted(CacheName),
+    /// What it holds is to go; it stays.
+    Flushed(CacheName),
 }
 
 /// Why an operation was not performed.
@@ -46,9 +48,6 @@ pub(crate) enum AdminError {
     /// The key would live too briefly or too long to tell when it expires.
     #[error("a key cannot expire in {0} seconds")]
     Lifetime(u64),
-    /// There are as many keys as the server allows.
-    #[error("there are {0} keys already, which is the limit")]
-    TooManyKeys(usize),
     /// There is no key of this id.
     #[error("there is no key with the id {0:?}; `kura key list` shows them")]
     NoSuchKey(String),
@@ -82,7 +81,8 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    /// `on_cache_event` is called after each change of a cache is durable, before its answer.
+    /// `on_cache_event` is called after each change of a cache is durable, before its answer, and
+    /// for each flush.
     pub(crate) fn new(
         registry: Arc<Registry>,
         secret: SigningSecret,
@@ -113,6 +113,10 @@ impl Admin {
                 self.delete_cache(&CacheName::parse(&name)?)?;
                 Ok(Answer::Changed { changed: true })
             }
+            Request::FlushCache { name } => {
+                self.flush_cache(&CacheName::parse(&name)?)?;
+                Ok(Answer::Changed { changed: true })
+            }
             Request::ListCaches => {
                 let names = self.registry.caches();
                 Ok(Answer::Caches(names.iter().map(CacheName::to_string).collect()))
@@ -131,9 +135,6 @@ impl Admin {
             (Format::V2, Some(_)) => return Err(AdminError::EndpointOfV2),
             (Format::V2, None) => None,
         };
-        if self.registry.key_count() >= self.limits.max_keys {
-            return Err(AdminError::TooManyKeys(self.limits.max_keys));
-        }
         let created = self.clock.now().epoch_seconds();
         let expires = lifetime_seconds.map(|seconds| expiry(created, seconds)).transpose()?;
 
@@ -141,7 +142,7 @@ impl Admin {
         let id = format!("{KEY_ID_PREFIX}{:016x}", u64::from_be_bytes(random));
         let claims = Claims { id: id.clone(), issued: created, expires, permissions, format };
         let token = mint(&self.secret, &claims)?;
-        self.registry.add_key(KeyRecord {
+        let record = KeyRecord {
             id: id.clone(),
             name: name.clone(),
             permissions: claims.permissions,
@@ -150,7 +151,8 @@ impl Admin {
             expires,
             fingerprint: fingerprint(&token),
             revoked: None,
-        })?;
+        };
+        self.registry.add_key(record, self.limits.max_keys, created)?;
         let api_key = endpoint.as_deref().map_or(token.clone(), |endpoint| wrap_v1(endpoint, &token));
         Ok(NewKeyInfo { id, name, api_key: ApiKey(api_key), endpoint, expires })
     }
@@ -187,6 +189,15 @@ impl Admin {
             return Err(AdminError::NoSuchCache(name.clone()));
         }
         (self.on_cache_event)(CacheEvent::Deleted(name.clone()));
+        Ok(())
+    }
+
+    fn flush_cache(&self, name: &CacheName) -> Result<(), AdminError> {
+        let _order = self.caches.lock();
+        if !self.registry.contains_cache(name.as_str()) {
+            return Err(AdminError::NoSuchCache(name.clone()));
+        }
+        (self.on_cache_event)(CacheEvent::Flushed(name.clone()));
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! `kura cache`: creating, deleting and listing caches.
+//! `kura cache`: creating, deleting, flushing and listing caches.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::admin::{Answer, Place, Request, unexpected};
 
-/// Creates, deletes and lists caches.
+/// Creates, deletes, flushes and lists caches.
 #[derive(Debug, Args)]
 pub(crate) struct CacheCommand {
     #[command(flatten)]
@@ -24,6 +24,11 @@ enum Action {
     },
     /// Deletes a cache and everything in it.
     Delete {
+        /// The cache's name.
+        name: String,
+    },
+    /// Removes everything in a cache of a running server, and keeps the cache.
+    Flush {
         /// The cache's name.
         name: String,
     },
@@ -49,6 +54,10 @@ impl CacheCommand {
                 _ => return Err(unexpected()),
             },
             Action::Delete { name } => match place.perform(&Request::DeleteCache { name })? {
+                Answer::Changed { .. } => {}
+                _ => return Err(unexpected()),
+            },
+            Action::Flush { name } => match place.perform(&Request::FlushCache { name })? {
                 Answer::Changed { .. } => {}
                 _ => return Err(unexpected()),
             },

@@ -3,7 +3,7 @@
 //! The first start makes a certificate authority, a certificate for all names of the cell and a
 //! signing secret in the data directory; later starts find them there. Clients trust `ca.pem`,
 //! which stays the same for ten years, while the certificate is issued again whenever its names
-//! no longer fit or its end comes near.
+//! no longer fit or its end comes near, at a start or while the server runs.
 //!
 //! The caller holds the registry's lock, so no two processes do this at once. Each file appears
 //! whole or not at all, and private keys before what is made with them, so a start that was cut
@@ -18,8 +18,9 @@ use std::sync::Arc;
 
 use kura_base::Millis;
 use kura_tokens::SigningSecret;
-use rustls::server::ResolvesServerCert;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use parking_lot::RwLock;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 
 pub(crate) use files::{DataDir, IdentityError, default_data_dir, remembered_cell};
 pub(crate) use names::Cell;
@@ -42,7 +43,7 @@ pub(crate) struct IdentityOptions<'a> {
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// The certificate chain and its private key.
-    pub(crate) certificate: Arc<CertifiedKey>,
+    pub(crate) certificate: Arc<Certificate>,
     /// What signs tokens.
     pub(crate) secret: SigningSecret,
 }
@@ -56,19 +57,50 @@ impl Identity {
         let data_dir = options.data_dir;
         data_dir.remember_cell(options.cell)?;
         let secret = open_or_create_secret(data_dir)?;
-        if let Some((chain, key)) = &options.tls_files {
-            let certificate = Arc::new(certificates::load(chain, key)?);
-            return Ok(Self { certificate, secret });
-        }
-        let names = options.cell.certificate_names(options.extra_names);
-        let certificate = certificates::open_or_issue(data_dir, &names, options.now)?;
+        let certificate = Certificate(RwLock::new(Arc::new(certificate(options)?)));
         Ok(Self { certificate: Arc::new(certificate), secret })
     }
+}
 
-    /// What a rustls `ServerConfig` serves its certificate from.
-    pub(crate) fn resolver(&self) -> Arc<dyn ResolvesServerCert> {
-        Arc::new(SingleCertAndKey::from(CertifiedKey::clone(&self.certificate)))
+/// The certificate that a running server shows. It changes without a restart; connections that
+/// are there already keep theirs.
+#[derive(Debug)]
+pub(crate) struct Certificate(RwLock<Arc<CertifiedKey>>);
+
+impl Certificate {
+    /// The one shown now.
+    pub(crate) fn current(&self) -> Arc<CertifiedKey> {
+        self.0.read().clone()
     }
+
+    /// Does again what a start does, and shows what comes of it: a certificate issued anew if the
+    /// end of ours comes near, or what is in the user's files by now. True if it is another.
+    ///
+    /// # Errors
+    /// As [`Identity::open_or_create`]; the one shown so far stays.
+    pub(crate) fn renew(&self, options: &IdentityOptions<'_>) -> Result<bool, IdentityError> {
+        let found = certificate(options)?;
+        let mut current = self.0.write();
+        if found.cert == current.cert {
+            return Ok(false);
+        }
+        *current = Arc::new(found);
+        Ok(true)
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current())
+    }
+}
+
+fn certificate(options: &IdentityOptions<'_>) -> Result<CertifiedKey, IdentityError> {
+    if let Some((chain, key)) = &options.tls_files {
+        return certificates::load(chain, key);
+    }
+    let names = options.cell.certificate_names(options.extra_names);
+    certificates::open_or_issue(options.data_dir, &names, options.now)
 }
 
 /// The signing secret in the data directory, made now if there is none.

@@ -40,7 +40,7 @@ enum Command {
     Serve(Box<config::Settings>),
     /// Make, list and revoke API keys
     Key(key::KeyCommand),
-    /// Create, delete and list caches
+    /// Create, delete, flush and list caches
     Cache(cache::CacheCommand),
     /// Print the /etc/hosts line for the cell's names
     Hosts(hosts::HostsCommand),
@@ -50,7 +50,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
     if let Err(error) = logging::start(&arguments.log) {
         eprintln!("kura: {error}");
         return ExitCode::from(2);
@@ -62,6 +65,21 @@ fn main() -> ExitCode {
             if error.is::<config::Mistakes>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// Help as clap prints it; a mistake in one line, so that it is not lost in a log.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // A reader that has gone, as in `kura --help | head`, is no mistake.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.render().to_string();
+    let what = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let what: Vec<&str> = what.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
+    let what = what.join(" ");
+    eprintln!("kura: {}; see --help", what.strip_prefix("error: ").unwrap_or(&what));
+    ExitCode::from(2)
 }
 
 fn run(command: Command, started: Instant) -> anyhow::Result<ExitCode> {

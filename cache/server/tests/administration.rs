@@ -159,6 +159,20 @@ fn caches_are_created_listed_and_deleted() {
 }
 
 #[test]
+fn nothing_is_flushed_where_no_server_runs() {
+    let kura = Kura::new();
+    let (code, words) = kura.fails(&["cache", "flush", "a"]);
+    assert_eq!(code, 1);
+    assert!(words.contains("there is no data directory"), "{words}");
+    assert!(!kura.data_dir().exists());
+    kura.ok(&["cache", "create", "a"]);
+    let (code, words) = kura.fails(&["cache", "flush", "a"]);
+    assert_eq!(code, 1);
+    assert!(words.contains("no kura server runs on") && words.contains("nothing to flush"), "{words}");
+    assert_eq!(kura.ok(&["cache", "list"]), "a\n");
+}
+
+#[test]
 fn commands_at_the_same_time_wait_for_each_other() {
     let kura = Kura::new();
     std::thread::scope(|scope| {

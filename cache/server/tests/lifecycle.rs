@@ -8,7 +8,9 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use common::{Server, kura};
+use bytes::Bytes;
+use common::{PATIENCE, Server, free_address, grpc, http_get, http2, kura};
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn a_stop_does_not_wait_for_a_peer_without_calls() {
@@ -25,16 +27,63 @@ async fn a_stop_does_not_wait_for_a_peer_without_calls() {
 }
 
 #[tokio::test]
+async fn a_stop_refuses_what_is_new_and_finishes_what_has_begun() {
+    let admin = free_address();
+    let mut server = Server::local(&["--admin-listen", &admin.to_string()]);
+    server.client("").create_cache("c").await.unwrap();
+    let (mut sender, connection) = http2(server.address).await;
+    let head = || grpc(server.address, "/cache_client.Scs/Get").header("cache", "c").body(()).unwrap();
+    let (response, mut body) = sender.send_request(head(), false).unwrap();
+    // A GetRequest for the key "k" of three bytes, of which one comes before the stop.
+    body.send_data(Bytes::from_static(b"\0\0\0\0\x03\x0a"), false).unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(http_get(admin, "/readyz").starts_with("HTTP/1.1 200"));
+
+    server.terminate();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let refused = TcpStream::connect(server.address).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    assert!(http_get(admin, "/readyz").starts_with("HTTP/1.1 503"));
+    assert!(http_get(admin, "/healthz").starts_with("HTTP/1.1 200"));
+    let farewell = match sender.send_request(head(), true) {
+        Ok((response, _)) => timeout(PATIENCE, response).await.unwrap().unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(farewell.is_go_away() && farewell.is_remote(), "{farewell}");
+    assert_eq!(farewell.reason(), Some(h2::Reason::NO_ERROR));
+
+    body.send_data(Bytes::from_static(b"\x01k"), true).unwrap();
+    let mut response = timeout(PATIENCE, response).await.unwrap().unwrap().into_body();
+    while let Some(data) = timeout(PATIENCE, response.data()).await.unwrap() {
+        data.unwrap();
+    }
+    let trailers = timeout(PATIENCE, response.trailers()).await.unwrap().unwrap().unwrap();
+    assert_eq!(trailers["grpc-status"], "0");
+    timeout(PATIENCE, connection).await.unwrap().unwrap().unwrap();
+    let (status, took) = server.wait();
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_does_not_end_is_ended_ten_seconds_after_the_stop() {
+    let mut server = Server::local(&[]);
+    let (mut sender, _connection) = http2(server.address).await;
+    let request = grpc(server.address, "/cache_client.Scs/Get").body(()).unwrap();
+    let (_response, _body) = sender.send_request(request, false).unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.terminate();
+    let (status, took) = server.wait();
+    assert_eq!(status.code(), Some(0));
+    assert!((9..12).contains(&took.as_secs()), "{took:?}");
+}
+
+#[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     let mut server = Server::local(&[]);
     // A call that never ends: its body is announced and does not come.
-    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
-    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
-    tokio::spawn(connection);
-    let request = http::Request::post(format!("http://{}/cache_client.Scs/Get", server.address))
-        .header("content-type", "application/grpc")
-        .body(())
-        .unwrap();
+    let (mut sender, _connection) = http2(server.address).await;
+    let request = grpc(server.address, "/cache_client.Scs/Get").body(()).unwrap();
     let (_response, _body) = sender.send_request(request, false).unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     server.terminate();

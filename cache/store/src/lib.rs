@@ -11,4 +11,6 @@ mod registry;
 pub use command::{Command, Condition, DataError, Hash, HashCondition, Reply, TtlChange};
 pub use data::Data;
 pub use kura_engine::{ItemType, Keyspace, Stats, Value, ValueRef};
-pub use registry::{KEY_ID_PREFIX, KeyRecord, Registry, RegistryError, SigningKeyRecord};
+pub use registry::{
+    ENDED_KEYS_SECONDS, KEY_ID_PREFIX, KeyRecord, MAX_ENDED_KEYS, Registry, RegistryError, SigningKeyRecord,
+};

@@ -104,21 +104,35 @@ impl Registry {
         self.memory.read().caches.contains(name)
     }
 
-    /// Adds a key.
+    /// Adds a key unless `limit` keys are live at second `now` since the Unix epoch, and forgets
+    /// keys that ended long before it: those that were revoked or have expired
+    /// [`ENDED_KEYS_SECONDS`] ago, and all but the last [`MAX_ENDED_KEYS`].
+    ///
+    /// A forgotten key is refused as a revoked one is: a token is good only while its key is on
+    /// record.
     ///
     /// # Errors
-    /// [`RegistryError::KeyExists`] if there ever was a key of this id, or why the change could
-    /// not be stored.
-    pub fn add_key(&self, key: KeyRecord) -> Result<(), RegistryError> {
-        self.change(|memory| {
+    /// [`RegistryError::TooManyKeys`], [`RegistryError::KeyExists`] if there is a key of this id,
+    /// or why the change could not be stored.
+    pub fn add_key(&self, key: KeyRecord, limit: usize, now: u64) -> Result<(), RegistryError> {
+        let forgets = self.change(|memory| {
             if memory.keys.contains_key(&key.id) {
                 return Err(RegistryError::KeyExists { id: key.id });
             }
-            Ok((Some(Change::PutKey(Arc::new(key))), ()))
-        })
+            let ended = ended_keys(memory, now);
+            if memory.keys.len() - ended.len() >= limit {
+                return Err(RegistryError::TooManyKeys { limit });
+            }
+            let forgotten = to_forget(ended, now);
+            let forgets = !forgotten.is_empty();
+            Ok((Some(Change::AddKey { key: Arc::new(key), forgotten }), forgets))
+        })?;
+        self.next_generation(forgets);
+        Ok(())
     }
 
-    /// Revokes a key at second `at` since the Unix epoch. It stays on record. False: there is no
+    /// Revokes a key at second `at` since the Unix epoch. It stays on record until
+    /// [`add_key`](Self::add_key) forgets it. False: there is no
     /// such key, or it was revoked before.
     ///
     /// When this returns, [`generation`](Self::generation) has moved and the key is revoked for
@@ -145,19 +159,14 @@ impl Registry {
         self.memory.read().keys.get(id).cloned()
     }
 
-    /// All keys that ever were, by id.
+    /// All keys on record, by id.
     #[must_use]
     pub fn keys(&self) -> Vec<Arc<KeyRecord>> {
         self.memory.read().keys.values().cloned().collect()
     }
 
-    /// How many keys there ever were.
-    #[must_use]
-    pub fn key_count(&self) -> usize {
-        self.memory.read().keys.len()
-    }
-
-    /// A number that moves after every revocation, of keys and of signing keys.
+    /// A number that moves after every revocation, of keys and of signing keys, and after keys
+    /// are forgotten.
     ///
     /// A cache of verified tokens reads it *before* it looks a key up, keeps it with the entry,
     /// and uses the entry only while the number is still the same.
@@ -226,6 +235,34 @@ impl Registry {
             self.generation.fetch_add(1, Ordering::Release);
         }
     }
+}
+
+/// How long a key that was revoked or has expired is kept on record: 30 days.
+pub const ENDED_KEYS_SECONDS: u64 = 30 * 24 * 3600;
+
+/// Most keys on record that were revoked or have expired; beyond, those that ended first go.
+pub const MAX_ENDED_KEYS: usize = 10_000;
+
+/// The keys that are good no longer at second `now`, as when they ended and their id.
+fn ended_keys(memory: &Memory, now: u64) -> Vec<(u64, String)> {
+    let ended = memory.keys.values().filter_map(|key| {
+        let expired = key.expires.filter(|expires| *expires <= now);
+        let at = match (key.revoked, expired) {
+            (Some(revoked), Some(expired)) => revoked.min(expired),
+            (revoked, expired) => revoked.or(expired)?,
+        };
+        Some((at, key.id.clone()))
+    });
+    ended.collect()
+}
+
+/// Which of the keys that have ended are not kept on record.
+fn to_forget(mut ended: Vec<(u64, String)>, now: u64) -> Vec<String> {
+    ended.sort();
+    let too_many = ended.len().saturating_sub(MAX_ENDED_KEYS);
+    let too_old = ended.partition_point(|(at, _)| at.saturating_add(ENDED_KEYS_SECONDS) <= now);
+    ended.truncate(too_many.max(too_old));
+    ended.into_iter().map(|(_, id)| id).collect()
 }
 
 impl std::fmt::Debug for Registry {

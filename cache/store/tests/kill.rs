@@ -58,8 +58,7 @@ impl Change {
                 registry.delete_cache(&CacheName::parse(name).unwrap()).unwrap();
             }
             Self::AddKey(id) => {
-                // It is there already if the previous child died before it said so.
-                let _ = registry.add_key(KeyRecord {
+                let key = KeyRecord {
                     id: id.clone(),
                     name: id.clone(),
                     permissions: Permissions::Superuser,
@@ -68,7 +67,9 @@ impl Change {
                     expires: None,
                     fingerprint: [1; 32],
                     revoked: None,
-                });
+                };
+                // It is there already if the previous child died before it said so.
+                let _ = registry.add_key(key, 1_000_000, 0);
             }
             Self::RevokeKey(id) => {
                 registry.revoke_key(id, 1).unwrap();

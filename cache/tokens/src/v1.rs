@@ -2,18 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::MAX_TOKEN_BYTES;
 
 /// Longest wrapped key that is read, in bytes: the longest token, a host name, and base64.
 const MAX_WRAPPED_BYTES: usize = 2 * MAX_TOKEN_BYTES;
-
-#[derive(Serialize, Deserialize)]
-struct Wrapped<S> {
-    endpoint: S,
-    api_key: S,
-}
 
 /// Why a text is not a wrapped key. No text contains anything of the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,8 +45,9 @@ pub fn unwrap_v1(text: &str) -> Result<(String, String), UnwrapError> {
         return Err(UnwrapError::TooLong);
     }
     let json = STANDARD.decode(text).map_err(|_| UnwrapError::NotBase64)?;
-    let wrapped: Wrapped<String> = serde_json::from_slice(&json).map_err(|_| UnwrapError::NotAKey)?;
-    Ok((wrapped.endpoint, wrapped.api_key))
+    let wrapped: Value = serde_json::from_slice(&json).map_err(|_| UnwrapError::NotAKey)?;
+    let text = |name| wrapped.get(name).and_then(Value::as_str).map(str::to_owned);
+    text("endpoint").zip(text("api_key")).ok_or(UnwrapError::NotAKey)
 }
 
 /// `text` as a JSON string of harmless ASCII characters.
@@ -93,7 +88,9 @@ mod tests {
         for text in ["!", "eyJ9", "YQ", "YQ=", "YR==", "Y Q="] {
             assert!(unwrap_v1(text).is_err(), "{text}");
         }
-        for json in ["", "{}", "[]", r#"{"endpoint":"a"}"#, r#"{"endpoint":1,"api_key":"b"}"#] {
+        for json in
+            ["", "{}", "[]", r#"["host","key"]"#, r#"{"endpoint":"a"}"#, r#"{"endpoint":1,"api_key":"b"}"#]
+        {
             assert_eq!(unwrap_v1(&STANDARD.encode(json)), Err(UnwrapError::NotAKey), "{json}");
         }
     }

@@ -62,6 +62,8 @@ fn heads_that_are_not_grpc_say_so() {
     let html = trailers(&[("content-type", "text/html")]);
     let status = check_response_head(StatusCode::OK, &html).unwrap_err();
     assert!(status.message.contains("text/html"), "{status}");
+    let web = trailers(&[("content-type", "application/grpc-web")]);
+    assert_eq!(check_response_head(StatusCode::OK, &web).unwrap_err().code, Code::Unknown);
     assert_eq!(check_response_head(StatusCode::NOT_FOUND, &html).unwrap_err().code, Code::Unimplemented);
     // A trailers-only answer counts whatever else it says.
     let denied = trailers(&[("grpc-status", "7"), ("content-type", "text/html")]);

@@ -29,6 +29,11 @@ pub(crate) enum Request {
         /// Its name.
         name: String,
     },
+    /// Empties a cache of a running server.
+    FlushCache {
+        /// Its name.
+        name: String,
+    },
     /// Lists all caches, by name.
     ListCaches,
 }

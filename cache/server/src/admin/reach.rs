@@ -70,6 +70,13 @@ fn perform_here(path: &Path, cell: Option<Cell>, request: Request) -> anyhow::Re
     let data_dir = DataDir::open_or_create(path)?;
     data_dir.must_be_own()?;
     let registry = Arc::new(Registry::open(&registry_file(path))?);
+    if matches!(request, Request::FlushCache { .. }) {
+        // Said only now that the lock tells that no server is about to answer.
+        bail!(
+            "no kura server runs on {}; items live in a server's memory only, so there is nothing to flush",
+            path.display()
+        );
+    }
     let secret = open_or_create_secret(&data_dir)?;
     let cell = cell_or_remembered(cell, Some(path))?;
     let admin = Admin::new(registry, secret, cell, Arc::new(SystemClock), Limits::default(), |_| {});

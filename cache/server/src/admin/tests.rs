@@ -124,6 +124,10 @@ fn keys_that_make_no_sense_are_refused_and_leave_nothing() {
         bench.create(new_key()).unwrap();
     }
     assert!(refused(new_key()).contains("3 keys already"));
+    let id = bench.keys()[0].id.clone();
+    bench.admin.perform(Request::RevokeKey { id }).unwrap();
+    bench.create(new_key()).unwrap();
+    assert!(refused(new_key()).contains("3 keys already"));
 }
 
 #[test]

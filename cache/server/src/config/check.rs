@@ -33,9 +33,11 @@ impl Check {
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
             Err(error) => {
+                let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+                let line = before.matches('\n').count() + 1;
                 return self
                     .mistakes
-                    .push(format!("--config {shown}: is not TOML: {}", error.to_string().trim_end()));
+                    .push(format!("--config {shown}: line {line} is not TOML: {}", error.message()));
             }
         };
         for (key, value) in table {

@@ -27,18 +27,19 @@ const CELL: &str = "cell";
 /// have some ten kilobytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Why a server has no identity. Each text names the file.
+/// Why a server has no identity. Each text names the file, and holds all there is to say: none has
+/// a source that would be told once more after it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IdentityError {
     /// The operating system refused to read or write.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {error}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
         /// With which file or directory.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// A file holds something else than it should.
     #[error("{}: {reason}", path.display())]
@@ -75,8 +76,8 @@ pub(crate) enum IdentityError {
 }
 
 impl IdentityError {
-    pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { action, path: path.to_owned(), source }
+    pub(super) fn io(action: &'static str, path: &Path, error: io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), error }
     }
 
     pub(super) fn content(path: &Path, reason: impl Into<String>) -> Self {
@@ -189,7 +190,8 @@ pub(super) fn write_private(path: &Path, content: &[u8]) -> Result<(), IdentityE
         let mut prefix = OsString::from(path.file_name().unwrap_or_default());
         prefix.push("-new-");
         let mut file = tempfile::Builder::new().prefix(&prefix).tempfile_in(directory)?;
-        file.write_all(content)?;
+        // Not through the wrapper, which would put its passing name into the error.
+        file.as_file_mut().write_all(content)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|failed| failed.error)?;
         File::open(directory)?.sync_all()

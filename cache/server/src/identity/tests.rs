@@ -60,7 +60,7 @@ impl Place {
         let client = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let at = UnixTime::since_unix_epoch(Duration::from_millis(at.0));
-        client.verify_server_cert(&identity.certificate.cert[0], &[], &name, &[], at).is_ok()
+        client.verify_server_cert(&identity.certificate.current().cert[0], &[], &name, &[], at).is_ok()
     }
 }
 
@@ -256,4 +256,34 @@ fn debug_shows_no_secret() {
     let key = rustls_pki_types::PrivateKeyDer::from_pem_file(place.file("key.pem")).unwrap();
     let part = format!("{:?}", &key.secret_der()[40..48]);
     assert!(!text.contains(part.trim_matches(['[', ']'])), "{text}");
+}
+
+#[test]
+fn a_certificate_is_renewed_while_it_is_served() {
+    let place = Place::new();
+    let identity = place.open(NOW).unwrap();
+    let data_dir = DataDir::open_or_create(&place.path("data")).unwrap();
+    let renew = |now| {
+        identity.certificate.renew(&IdentityOptions {
+            data_dir: &data_dir,
+            cell: &place.cell,
+            extra_names: &[],
+            tls_files: None,
+            now,
+        })
+    };
+    let first = identity.certificate.current();
+    let late = NOW.plus(DAY * 789);
+    assert!(!renew(late).unwrap());
+    assert!(Arc::ptr_eq(&first, &identity.certificate.current()));
+    let later = NOW.plus(DAY * 791);
+    assert!(renew(later).unwrap());
+    assert_ne!(first.cert, identity.certificate.current().cert);
+    let end_of_the_first = NOW.plus(DAY * 821);
+    assert!(place.client_accepts(&identity, "cache.h.test", end_of_the_first));
+
+    let shown = identity.certificate.current();
+    fs::write(place.file("cert.pem"), "no pem").unwrap();
+    assert!(renew(later).is_err());
+    assert!(Arc::ptr_eq(&shown, &identity.certificate.current()));
 }

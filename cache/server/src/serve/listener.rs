@@ -44,7 +44,7 @@ pub fn tls(identity: &Identity) -> Result<Arc<rustls::ServerConfig>> {
         .with_safe_default_protocol_versions()
         .context("cannot set up TLS")?
         .with_no_client_auth()
-        .with_cert_resolver(identity.resolver());
+        .with_cert_resolver(identity.certificate.clone());
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

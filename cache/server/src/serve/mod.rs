@@ -3,6 +3,7 @@
 mod admin;
 mod http1;
 mod listener;
+mod renewal;
 mod workers;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::control_socket;
 use crate::identity::{
     DataDir, Identity, IdentityOptions, open_or_create_secret, random_bytes, registry_file, temporary_secret,
 };
+use renewal::Renewal;
 
 /// How long calls in flight may take once the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -135,6 +137,14 @@ impl State {
                     now: clock.now(),
                 })?;
                 let tls = listener::tls(&identity)?;
+                let renewal = Renewal {
+                    certificate: identity.certificate,
+                    data_dir: dir.clone(),
+                    cell: config.cell.clone(),
+                    tls_files: certificate.clone(),
+                    clock: clock.clone(),
+                };
+                renewal.start()?;
                 (identity.secret, Some(tls))
             }
         };
@@ -161,7 +171,10 @@ impl State {
             config.cell.clone(),
             clock,
             config.limits.clone(),
-            move |(CacheEvent::Created(name) | CacheEvent::Deleted(name))| told.cache_changed(&name),
+            move |event| match event {
+                CacheEvent::Created(name) | CacheEvent::Deleted(name) => told.cache_changed(&name),
+                CacheEvent::Flushed(name) => told.cache_flushed(&name),
+            },
         ));
         Ok(Self { commands, admin, tls })
     }

@@ -3,15 +3,28 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, where a panic is a failure")]
 
-use std::io::{BufRead, BufReader, Read};
+pub mod raw;
+
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use h2::client::SendRequest;
 use kura_wire::{CacheClient, ChannelOptions, Endpoint};
+use rustix::process::{Pid, Signal};
+use tokio::task::JoinHandle;
 
 /// Longest wait for anything here.
 pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// An address of this machine that nobody listens on. Another process could take it in between;
+/// then kura says so and the test fails.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
 
 /// The program under test.
 pub fn kura() -> Command {
@@ -20,40 +33,105 @@ pub fn kura() -> Command {
     command
 }
 
-/// A running server in plaintext local mode.
+/// What a `kura` command that works on this data directory says.
+pub fn kura_says(data: &Path, arguments: &[&str]) -> String {
+    let said = kura().args(arguments).arg("--data-dir").arg(data).output().unwrap();
+    assert!(said.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&said.stderr));
+    String::from_utf8(said.stdout).unwrap().trim().to_owned()
+}
+
+/// A running server.
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
+    /// The authority that its clients trust; none in plaintext.
+    ca: Option<Vec<u8>>,
 }
 
 impl Server {
-    /// Starts one on a free port and waits until it is ready.
+    /// Starts one in plaintext local mode on a free port and waits until it is ready.
     pub fn local(arguments: &[&str]) -> Self {
-        // Another process could take the port in between; then kura says so and the test fails.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address();
+        Self::start(&["serve", "--local", "--local-listen", &address.to_string()], arguments, address)
+    }
+
+    /// Starts the secured service on a free port and waits until it is ready.
+    pub fn secured(data_dir: &Path, arguments: &[&str]) -> Self {
+        let address = free_address();
+        let listen =
+            ["serve", "--tls-listen", &address.to_string(), "--data-dir", data_dir.to_str().unwrap()];
+        let mut server = Self::start(&listen, arguments, address);
+        server.trust(data_dir);
+        server
+    }
+
+    /// The same with a certificate that the server of another data directory has made.
+    pub fn secured_with(data_dir: &Path, cert: &Path, key: &Path, authority: &Path) -> Self {
+        let address = free_address();
+        let listen =
+            ["serve", "--tls-listen", &address.to_string(), "--data-dir", data_dir.to_str().unwrap()];
+        let files = ["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+        let mut server = Self::start(&listen, &files, address);
+        server.trust(authority);
+        server
+    }
+
+    fn start(mode: &[&str], arguments: &[&str], address: SocketAddr) -> Self {
         let mut command = kura();
-        command.args(["serve", "--local", "--memory", "64MiB", "--local-listen", &address.to_string()]);
-        let mut child = command.args(arguments).spawn().unwrap();
+        if !mode.contains(&"--local") && !arguments.contains(&"--admin-listen") {
+            command.env("KURA_ADMIN_LISTEN", "127.0.0.1:0");
+        }
+        let mut child = command.args(mode).args(["--memory", "64MiB"]).args(arguments).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
+        let (mut said, mut line) = (String::new(), String::new());
         while !line.starts_with("kura ready in ") {
             line.clear();
-            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "kura ended before it was ready");
+            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "kura ended before it was ready: {said}");
+            said.push_str(&line);
         }
         std::thread::spawn(move || stderr.read_to_end(&mut Vec::new()));
-        Self { child, address }
+        Self { child, address, ca: None }
+    }
+
+    /// Where clients connect.
+    pub fn url(&self) -> String {
+        let scheme = if self.ca.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// A client with this API key, empty for none.
     pub fn client(&self, token: &str) -> CacheClient {
-        let endpoint = Endpoint::parse(&format!("http://{}", self.address)).unwrap();
-        CacheClient::new(endpoint, token, "test", ChannelOptions::default()).unwrap()
+        let endpoint = Endpoint::parse(&self.url()).unwrap();
+        let ca = self.ca.iter().cloned().collect();
+        CacheClient::new(endpoint, token, "test", ChannelOptions { ca, ..ChannelOptions::default() }).unwrap()
+    }
+
+    /// Sends SIGKILL and waits for the end.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Makes the clients from now on trust this authority.
+    pub fn trust(&mut self, authority: &Path) {
+        self.ca = Some(std::fs::read(authority.join("ca.pem")).unwrap());
+    }
+
+    /// Bytes of memory that it has for itself now, without files and the program.
+    pub fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
     }
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for its end; how it ended and how long that took.
@@ -74,4 +152,35 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a program that failed said on standard error, and its exit code.
+pub fn failure(mut command: Command) -> (Option<i32>, String) {
+    let output = command.output().unwrap();
+    assert!(!output.status.success(), "it did not fail");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// The answer to `GET path` in plaintext HTTP/1.1: status line, head and body.
+pub fn http_get(address: SocketAddr, path: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// An HTTP/2 connection in plaintext, whose end is that of the task.
+pub async fn http2(address: SocketAddr) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+/// The head of a gRPC call.
+pub fn grpc(address: SocketAddr, path: &str) -> http::request::Builder {
+    http::Request::post(format!("http://{address}{path}")).header("content-type", "application/grpc")
 }

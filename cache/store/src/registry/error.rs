@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a call of the registry failed.
+/// Why a call of the registry failed. Each text holds all there is to say: none has a source that
+/// would be told once more after it.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// Another process has the file open.
@@ -19,12 +20,12 @@ pub enum RegistryError {
         path: PathBuf,
     },
     /// The file cannot be opened, read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Io {
         /// The registry's file.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The file is damaged, or no registry at all.
     #[error("{} is damaged or not a registry of kura: {reason}. Restore it from a backup", path.display())]
@@ -52,6 +53,12 @@ pub enum RegistryError {
         /// The most there may be.
         limit: usize,
     },
+    /// There are as many keys as the server allows.
+    #[error("there are {limit} keys already, which is the limit; revoke one that is not needed")]
+    TooManyKeys {
+        /// The most there may be that were neither revoked nor have expired.
+        limit: usize,
+    },
     /// There is a key of this id.
     #[error("there is a key with the id {id} already")]
     KeyExists {
@@ -68,7 +75,7 @@ impl RegistryError {
             io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
                 Self::Corrupt { path, reason: source.to_string() }
             }
-            _ => Self::Io { path, source },
+            _ => Self::Io { path, error: source },
         }
     }
 
@@ -86,7 +93,7 @@ impl RegistryError {
             | redb::Error::RepairAborted
             | redb::Error::TableTypeMismatch { .. }
             | redb::Error::TableIsMultimap(_)) => Self::corrupt(path, error),
-            other => Self::Io { path: path.to_owned(), source: io::Error::other(other) },
+            other => Self::Io { path: path.to_owned(), error: io::Error::other(other) },
         }
     }
 }

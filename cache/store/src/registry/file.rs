@@ -36,6 +36,7 @@ const PAGE_CACHE_BYTES: usize = 1 << 20;
 pub(super) enum Change {
     AddCache(CacheName),
     RemoveCache(CacheName),
+    AddKey { key: Arc<KeyRecord>, forgotten: Vec<String> },
     PutKey(Arc<KeyRecord>),
     AddSigningKey { key: Arc<SigningKeyRecord>, expired: Vec<String> },
     RemoveSigningKey(String),
@@ -211,6 +212,13 @@ fn write(database: &Database, change: &Change) -> Result<(), redb::Error> {
         }
         Change::RemoveCache(name) => {
             transaction.open_table(CACHES)?.remove(name.as_str())?;
+        }
+        Change::AddKey { key, forgotten } => {
+            let mut table = transaction.open_table(KEYS)?;
+            for id in forgotten {
+                table.remove(id.as_str())?;
+            }
+            table.insert(key.id.as_str(), json(key.as_ref())?.as_slice())?;
         }
         Change::PutKey(key) => {
             transaction.open_table(KEYS)?.insert(key.id.as_str(), json(key.as_ref())?.as_slice())?;

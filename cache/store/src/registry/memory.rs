@@ -26,6 +26,12 @@ impl Memory {
             Change::RemoveCache(name) => {
                 self.caches.remove(&name);
             }
+            Change::AddKey { key, forgotten } => {
+                for id in forgotten {
+                    self.keys.remove(&id);
+                }
+                self.keys.insert(key.id.clone(), key);
+            }
             Change::PutKey(key) => {
                 self.keys.insert(key.id.clone(), key);
             }

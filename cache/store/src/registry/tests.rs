@@ -40,8 +40,8 @@ fn everything_is_there_after_reopening() {
     assert!(registry.create_cache(&cache("a"), 10).unwrap());
     assert!(registry.create_cache(&cache("gone"), 10).unwrap());
     assert!(registry.delete_cache(&cache("gone")).unwrap());
-    registry.add_key(key("key-1")).unwrap();
-    registry.add_key(key("key-2")).unwrap();
+    registry.add_key(key("key-1"), 100, 0).unwrap();
+    registry.add_key(key("key-2"), 100, 0).unwrap();
     assert!(registry.revoke_key("key-2", 1_750_000_000).unwrap());
     registry.create_signing_key(signing_key("s", 5), 0).unwrap();
     drop(registry);
@@ -51,7 +51,7 @@ fn everything_is_there_after_reopening() {
     assert!(registry.contains_cache("a") && !registry.contains_cache("gone"));
     let revoked = KeyRecord { revoked: Some(1_750_000_000), ..key("key-2") };
     assert_eq!(registry.keys(), [Arc::new(key("key-1")), Arc::new(revoked)]);
-    assert_eq!(registry.key_count(), 2);
+    assert_eq!(registry.keys().len(), 2);
     assert_eq!(registry.signing_keys(), [Arc::new(signing_key("s", 5))]);
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -67,19 +67,19 @@ fn answers_tell_whether_anything_changed() {
     assert!(registry.delete_cache(&cache("a")).unwrap());
     assert!(!registry.delete_cache(&cache("a")).unwrap());
 
-    registry.add_key(key("key-1")).unwrap();
-    assert!(matches!(registry.add_key(key("key-1")), Err(RegistryError::KeyExists { .. })));
+    registry.add_key(key("key-1"), 100, 0).unwrap();
+    assert!(matches!(registry.add_key(key("key-1"), 100, 0), Err(RegistryError::KeyExists { .. })));
     assert!(!registry.revoke_key("key-2", 1).unwrap());
     assert!(registry.revoke_key("key-1", 1).unwrap());
     assert!(!registry.revoke_key("key-1", 2).unwrap());
     assert_eq!(registry.key("key-1").unwrap().revoked, Some(1));
-    assert!(matches!(registry.add_key(key("key-1")), Err(RegistryError::KeyExists { .. })));
+    assert!(matches!(registry.add_key(key("key-1"), 100, 0), Err(RegistryError::KeyExists { .. })));
 }
 
 #[test]
 fn the_generation_moves_with_each_revocation_and_with_nothing_else() {
     let registry = Registry::in_memory().unwrap();
-    registry.add_key(key("key-1")).unwrap();
+    registry.add_key(key("key-1"), 100, 0).unwrap();
     registry.create_signing_key(signing_key("s", 9), 0).unwrap();
     registry.create_cache(&cache("a"), 1).unwrap();
     let before = registry.generation();
@@ -90,6 +90,43 @@ fn the_generation_moves_with_each_revocation_and_with_nothing_else() {
     assert!(registry.revoke_signing_key("s").unwrap());
     assert!(!registry.revoke_signing_key("s").unwrap());
     assert_eq!(registry.generation(), before + 2);
+}
+
+#[test]
+fn keys_that_ended_do_not_count_and_are_forgotten_in_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry.redb");
+    let registry = Registry::open(&path).unwrap();
+    let add = |id: &str, expires, now| registry.add_key(KeyRecord { expires, ..key(id) }, 2, now);
+    let ids = |registry: &Registry| registry.keys().iter().map(|key| key.id.clone()).collect::<Vec<_>>();
+    add("key-a", None, 0).unwrap();
+    add("key-b", Some(10), 0).unwrap();
+    assert!(matches!(add("key-c", None, 9), Err(RegistryError::TooManyKeys { limit: 2 })));
+    add("key-c", None, 10).unwrap();
+    registry.revoke_key("key-a", 20).unwrap();
+    add("key-d", None, 20).unwrap();
+    assert_eq!(ids(&registry), ["key-a", "key-b", "key-c", "key-d"]);
+    assert!(matches!(add("key-e", None, 20), Err(RegistryError::TooManyKeys { limit: 2 })));
+
+    registry.revoke_key("key-d", 30).unwrap();
+    let before = registry.generation();
+    add("key-e", None, 19 + ENDED_KEYS_SECONDS).unwrap();
+    // Forgotten is key-b, which ended at 10; verified tokens are looked up again.
+    assert_eq!(ids(&registry), ["key-a", "key-c", "key-d", "key-e"]);
+    assert_eq!(registry.generation(), before + 1);
+    drop(registry);
+    assert_eq!(ids(&Registry::open(&path).unwrap()), ["key-a", "key-c", "key-d", "key-e"]);
+}
+
+#[test]
+fn of_too_many_keys_that_ended_the_first_are_forgotten() {
+    let memory = Memory {
+        keys: (0..=MAX_ENDED_KEYS as u64)
+            .map(|n| (format!("{n:05}"), Arc::new(KeyRecord { revoked: Some(n), ..key(&format!("{n:05}")) })))
+            .collect(),
+        ..Memory::default()
+    };
+    assert_eq!(to_forget(ended_keys(&memory, 20_000), 20_000), ["00000"]);
 }
 
 #[test]
@@ -140,7 +177,7 @@ fn damage_is_reported_or_harmless() {
     let registry = Registry::open(&path).unwrap();
     for n in 0..40 {
         registry.create_cache(&cache(&format!("cache-{n}")), 100).unwrap();
-        registry.add_key(key(&format!("key-{n}"))).unwrap();
+        registry.add_key(key(&format!("key-{n}")), 100, 0).unwrap();
     }
     let (caches, keys) = (registry.caches(), registry.keys());
     drop(registry);

@@ -93,11 +93,11 @@ impl Step<'_> {
             return Ok(wanted);
         }
         let last = self.state.last_public_address;
-        let free = network::next_free(network::usable_public(), last, |address| taken.contains(&address));
+        let free = network::next_free(network::drawn_public(), last, |address| taken.contains(&address));
         let address = free.ok_or_else(|| {
             Error::new(
                 "InsufficientAddressCapacity",
-                "All public addresses from 203.0.113.10 to 203.0.113.254 are in use; release some first.",
+                "All public addresses that are drawn, 203.0.113.128 to 203.0.113.254 are in use; release some first.",
             )
         })?;
         self.state.last_public_address = Some(address);

@@ -77,7 +77,7 @@ fn make_changes(disk: &Disk) -> usize {
     let Ok(registry) = disk.registry() else { return 0 };
     let changes: [&dyn Fn() -> bool; 5] = [
         &|| registry.create_cache(&cache("a"), 9).is_ok(),
-        &|| registry.add_key(key("key-1")).is_ok(),
+        &|| registry.add_key(key("key-1"), 100, 0).is_ok(),
         &|| registry.create_cache(&cache("b"), 9).is_ok(),
         &|| registry.revoke_key("key-1", 7).is_ok(),
         &|| registry.delete_cache(&cache("a")).is_ok(),

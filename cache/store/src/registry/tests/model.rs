@@ -72,7 +72,7 @@ impl Model {
             }
             Step::AddKey(n) => {
                 let record = key(&format!("key-{n}"));
-                let added = registry.add_key(record.clone()).is_ok();
+                let added = registry.add_key(record.clone(), 100, NOW).is_ok();
                 assert_eq!(added, !self.keys.contains_key(&record.id));
                 self.keys.entry(record.id.clone()).or_insert(record);
             }

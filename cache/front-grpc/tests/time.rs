@@ -1,0 +1,264 @@
+//! What time does to calls: deadlines and slow bodies, on a clock that the tests move.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::SendStream;
+use h2::client::{ResponseFuture, SendRequest};
+use http::{HeaderMap, Request};
+use kura_base::{Limits, SystemClock};
+use kura_commands::{Authentication, Commands, Parts};
+use kura_front_grpc::{Front, Options, drain, serve};
+use kura_store::{Data, Registry};
+use kura_tokens::SigningSecret;
+use kura_wire::protos::cache_client::{
+    ECacheResult, GetBatchRequest, GetRequest, GetResponse, KeysExistRequest, SetRequest,
+};
+use kura_wire::{Code, FRAME_HEADER_BYTES, encode_frame};
+use prost::Message;
+use tokio::time::{Instant, advance, sleep, timeout};
+
+/// One connection to a server with a cache `c`.
+struct Client {
+    sender: SendRequest<Bytes>,
+}
+
+impl Client {
+    async fn new() -> Self {
+        let commands = Commands::new(Parts {
+            registry: Arc::new(Registry::in_memory().unwrap()),
+            data: Arc::new(Data::new(64 << 20, 1)),
+            secret: SigningSecret::from_bytes([1; 32]),
+            authentication: Authentication::Optional,
+            limits: Limits::default(),
+            clock: Arc::new(SystemClock),
+        });
+        let superuser = commands.authenticate(b"").unwrap();
+        commands.create_cache(&superuser, "c").unwrap();
+        let options = Options { max_concurrent_streams: 100, max_inflight_bytes: 10 << 20, random: || None };
+        let (ours, theirs) = tokio::io::duplex(256 * 1024);
+        let (drain, signal) = drain();
+        tokio::spawn(async move {
+            let _drain = drain;
+            serve(theirs, Arc::new(Front::new(Arc::new(commands), options)), signal).await
+        });
+        let (sender, connection) = h2::client::handshake(ours).await.unwrap();
+        tokio::spawn(connection);
+        Self { sender }
+    }
+
+    /// Sends a call's headers.
+    fn begin(&mut self, method: &str, timeout: Option<&str>) -> (ResponseFuture, SendStream<Bytes>) {
+        let mut request = Request::post(format!("http://kura/cache_client.Scs/{method}"))
+            .header("content-type", "application/grpc")
+            .header("cache", "c");
+        if let Some(timeout) = timeout {
+            request = request.header("grpc-timeout", timeout);
+        }
+        self.sender.send_request(request.body(()).unwrap(), false).unwrap()
+    }
+
+    async fn call(&mut self, method: &str, timeout: Option<&str>, message: Bytes) -> Answer {
+        let (response, mut body) = self.begin(method, timeout);
+        send(&mut body, message, true).await;
+        Answer::of(response).await
+    }
+
+    async fn holds(&mut self, key: &[u8]) -> bool {
+        let answer = self.call("Get", None, get(key)).await;
+        assert_eq!(answer.code, Code::Ok);
+        match GetResponse::decode(&answer.data[FRAME_HEADER_BYTES..]).unwrap().result() {
+            ECacheResult::Hit => true,
+            ECacheResult::Miss => false,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// How a call ended.
+struct Answer {
+    code: Code,
+    trailers: HeaderMap,
+    /// Whether there were headers before the trailers.
+    only_trailers: bool,
+    data: Vec<u8>,
+    at: Instant,
+}
+
+impl Answer {
+    async fn of(response: ResponseFuture) -> Self {
+        Self::read(response, true).await
+    }
+
+    /// Reads a call's end; without room for more than the first window of its messages if not `all`.
+    async fn read(response: ResponseFuture, all: bool) -> Self {
+        let (head, mut body) = response.await.unwrap().into_parts();
+        assert_eq!(head.status, 200);
+        let mut data = Vec::new();
+        while let Some(chunk) = body.data().await {
+            let chunk = chunk.unwrap();
+            data.extend_from_slice(&chunk);
+            if all {
+                body.flow_control().release_capacity(chunk.len()).unwrap();
+            }
+        }
+        let only_trailers = head.headers.contains_key("grpc-status");
+        let trailers = if only_trailers { head.headers } else { body.trailers().await.unwrap().unwrap() };
+        let code = Code::from_trailer(trailers["grpc-status"].as_bytes());
+        Self { code, trailers, only_trailers, data, at: Instant::now() }
+    }
+}
+
+/// Sends bytes as the server takes them, up to where it wants no more.
+async fn send(body: &mut SendStream<Bytes>, mut bytes: Bytes, end: bool) {
+    while !bytes.is_empty() {
+        body.reserve_capacity(bytes.len());
+        let room = std::future::poll_fn(|cx| body.poll_capacity(cx)).await;
+        let Some(Ok(room)) = room else { return };
+        let chunk = bytes.split_to(room.min(bytes.len()));
+        let _ = body.send_data(chunk, end && bytes.is_empty());
+    }
+}
+
+fn set(key: &[u8], value_bytes: usize) -> Bytes {
+    let (cache_key, cache_body) = (key.to_vec(), vec![7; value_bytes]);
+    encode_frame(&SetRequest { cache_key, cache_body, ttl_milliseconds: 3_600_000 }).unwrap()
+}
+
+fn get(key: &[u8]) -> Bytes {
+    encode_frame(&GetRequest { cache_key: key.to_vec() }).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_and_steady_link_can_send_five_megabytes() {
+    let mut client = Client::new().await;
+    let began = Instant::now();
+    let (response, mut body) = client.begin("Set", None);
+    let mut message = set(b"k", 5_000_000);
+    while !message.is_empty() {
+        let chunk = message.split_to(message.len().min(20_000));
+        send(&mut body, chunk, message.is_empty()).await;
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(Answer::of(response).await.code, Code::Ok);
+    assert!(began.elapsed() > Duration::from_secs(240), "{:?}", began.elapsed());
+    assert!(client.holds(b"k").await);
+}
+
+/// When, after its headers, a call is told DEADLINE_EXCEEDED whose body comes in such chunks.
+async fn ended_after(chunks: &[usize], pause: Duration) -> Duration {
+    let mut client = Client::new().await;
+    let began = Instant::now();
+    let (response, mut body) = client.begin("Set", None);
+    let mut message = set(b"k", 5_000_000);
+    let sending = async {
+        for chunk in chunks {
+            send(&mut body, message.split_to(*chunk), false).await;
+            sleep(pause).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let answer = tokio::select! { answer = Answer::of(response) => answer, () = sending => panic!() };
+    assert_eq!(answer.code, Code::DeadlineExceeded);
+    assert!(answer.trailers["grpc-message"].to_str().unwrap().contains("too slowly"));
+    assert!(!client.holds(b"k").await);
+    answer.at - began
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_trickles_pauses_or_never_comes_is_given_up() {
+    let seconds = |range: std::ops::Range<u64>, took: Duration| {
+        assert!(range.contains(&took.as_secs()), "{took:?} is not in {range:?} s");
+    };
+    // Headers and then silence.
+    seconds(20..21, ended_after(&[], Duration::ZERO).await);
+    seconds(20..21, ended_after(&[3], Duration::ZERO).await);
+    // A byte now and then buys nothing.
+    seconds(20..21, ended_after(&[1; 100], Duration::from_secs(1)).await);
+    // Half of what is asked for: 8 KiB/s. 20 s + 10 KiB/16 KiB of each second.
+    seconds(38..42, ended_after(&[8 * 1024; 100], Duration::from_secs(1)).await);
+    // Most of it at once buys no silence.
+    seconds(20..21, ended_after(&[4_900_000], Duration::ZERO).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_whose_body_comes_after_its_deadline_is_not_done() {
+    let mut client = Client::new().await;
+    let (response, mut body) = client.begin("Set", Some("100m"));
+    sleep(Duration::from_millis(200)).await;
+    let answer = Answer::of(response).await;
+    assert_eq!((answer.code, answer.only_trailers), (Code::DeadlineExceeded, true));
+    assert_eq!(answer.trailers.get("err"), None);
+    let _ = body.send_data(set(b"k", 1), true);
+    sleep(Duration::from_millis(10)).await;
+    assert!(!client.holds(b"k").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_that_gets_its_turn_after_its_deadline_is_not_done() {
+    let mut client = Client::new().await;
+    let (response, mut body) = client.begin("Set", Some("100m"));
+    sleep(Duration::from_millis(50)).await;
+    // The body is there before the server's next look at its timers, but the time is over.
+    body.send_data(set(b"k", 1), true).unwrap();
+    advance(Duration::from_millis(100)).await;
+    assert_eq!(Answer::of(response).await.code, Code::DeadlineExceeded);
+    assert!(!client.holds(b"k").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_within_the_answer_ends_in_trailers() {
+    let mut client = Client::new().await;
+    assert_eq!(client.call("Set", None, set(b"k", 1_000_000)).await.code, Code::Ok);
+    let items = vec![GetRequest { cache_key: b"k".to_vec() }; 3];
+    let batch = encode_frame(&GetBatchRequest { items }).unwrap();
+    for (method, message) in [("Get", get(b"k")), ("GetBatch", batch)] {
+        let (response, mut body) = client.begin(method, Some("5S"));
+        let began = Instant::now();
+        send(&mut body, message, true).await;
+        // This peer never opens its window again.
+        let answer = Answer::read(response, false).await;
+        assert_eq!((answer.code, answer.only_trailers), (Code::DeadlineExceeded, false), "{method}");
+        assert!(!answer.data.is_empty(), "{method}");
+        assert_eq!((answer.at - began).as_secs(), 5, "{method}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_time_is_refused_whatever_it_is() {
+    let mut client = Client::new().await;
+    for timeout in ["0S", "0m", "0n", "1n", "00000000H"] {
+        for method in ["Set", "Get", "KeysExist", "Unheard"] {
+            let answer = client.call(method, Some(timeout), set(b"k", 1)).await;
+            assert_eq!((answer.code, answer.only_trailers), (Code::DeadlineExceeded, true), "{method}");
+            assert_eq!(answer.trailers.get("err"), None);
+        }
+    }
+    assert!(!client.holds(b"k").await);
+    for broken in ["", "S", "soon", "-1S", "123456789S"] {
+        let answer = client.call("Set", Some(broken), set(b"k", 1)).await;
+        assert_eq!(answer.code, Code::InvalidArgument, "{broken:?}");
+    }
+    assert!(!client.holds(b"k").await);
+    assert_eq!(client.call("Set", Some("99999999H"), set(b"k", 1)).await.code, Code::Ok);
+    assert!(client.holds(b"k").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_requests_with_large_answers_do_not_wait_for_each_other() {
+    let mut client = Client::new().await;
+    // Two of 5 MB fill the budget of 10 MiB, and each is answered with 1 MB.
+    let cache_keys = (0..1_000_000_u32).map(|n| n.to_be_bytes()[1..].to_vec()).collect();
+    let million = encode_frame(&KeysExistRequest { cache_keys }).unwrap();
+    let calls = [client.begin("KeysExist", None), client.begin("KeysExist", None)];
+    let [first, second] = calls.map(|(response, mut body)| {
+        let message = million.clone();
+        async move { tokio::join!(Answer::of(response), send(&mut body, message, true)).0 }
+    });
+    let both = async { tokio::join!(first, second) };
+    let (first, second) = timeout(Duration::from_secs(600), both).await.unwrap();
+    assert_eq!((first.code, second.code), (Code::Ok, Code::Ok));
+}

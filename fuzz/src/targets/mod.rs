@@ -1,0 +1,39 @@
+//! The parsers that read what a peer sent, each with what must hold of it.
+
+mod connection;
+mod endpoint;
+mod fields;
+mod frames;
+mod increment;
+mod percent;
+mod record;
+mod request;
+mod response_head;
+mod scalar;
+mod timeout;
+mod token_claims;
+mod token_forged;
+mod v1_key;
+
+use crate::Target;
+
+/// All targets, in the order in which they run.
+#[must_use]
+pub fn all() -> Vec<Target> {
+    vec![
+        fields::TARGET,
+        scalar::TARGET,
+        request::TARGET,
+        connection::TARGET,
+        timeout::TARGET,
+        frames::TARGET,
+        response_head::TARGET,
+        percent::TARGET,
+        endpoint::TARGET,
+        token_forged::TARGET,
+        token_claims::TARGET,
+        v1_key::TARGET,
+        record::TARGET,
+        increment::TARGET,
+    ]
+}
