@@ -14,6 +14,7 @@ use crate::{process::Run, project::Project};
 const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("kura-base", &[], "the bottom: names, units and limits know nobody"),
     ("kura-wire", &["kura-base"], "messages and statuses know the units, not the cache"),
+    ("kura-control-socket", &[], "how a command line reaches a daemon, whatever it asks"),
     ("kura-engine", &["kura-base"], "pure data structures"),
     ("kura-tokens", &["kura-base"], "pure minting and checking"),
     ("kura-store", &["kura-base", "kura-engine", "kura-tokens"], "keeps items, caches and keys; no protocol"),
@@ -38,6 +39,23 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "the program puts the parts together",
     ),
     ("kura-cli", &["kura-base", "kura-wire"], "speaks to any server, so it knows none"),
+    ("kura-model", &[], "pure: an AWS network as data"),
+    ("kura-netns", &["kura-model"], "makes what the plan says, knows nothing of requests"),
+    ("kura-dns", &["kura-model"], "answers what the plan says"),
+    ("kura-cloudformation", &["kura-model"], "templates become changes"),
+    ("kura-aws-api", &["kura-model", "kura-cloudformation"], "requests become changes"),
+    (
+        "kura-link",
+        &[
+            "kura-control-socket",
+            "kura-model",
+            "kura-netns",
+            "kura-dns",
+            "kura-cloudformation",
+            "kura-aws-api",
+        ],
+        "the daemon puts the parts together",
+    ),
     ("kura-check", &["kura-base", "kura-wire"], "measures from outside"),
     ("kura-load", &["kura-base", "kura-wire"], "measures from outside"),
     ("kura-bench", &["kura-base", "kura-wire", "kura-load"], "measures from outside"),
@@ -61,6 +79,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
 /// What tests may depend on beyond [`ALLOWED`].
 const ALLOWED_IN_TESTS: &[(&str, &[&str], &str)] = &[
     ("kura", &["kura-cli"], "the server is tested with the command line"),
+    ("kura-aws-api", &["kura-base"], "the server of its tests reads the clock"),
     ("kura-cli", &["kura"], "the command line is tested against the server"),
     (
         "kura-front-grpc",
@@ -73,7 +92,7 @@ const ALLOWED_IN_TESTS: &[(&str, &[&str], &str)] = &[
 /// What a crate must not reach through any chain of dependencies, and why.
 const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
     (
-        &["kura-base", "kura-engine", "kura-tokens"],
+        &["kura-base", "kura-engine", "kura-tokens", "kura-model"],
         &["tokio", "mio", "socket2", "h2", "hyper", "tonic", "rustls", "rand", "getrandom"],
         "pure: time, ids and randomness are passed in, and there is no runtime and no socket",
     ),

@@ -1,0 +1,153 @@
+"""CloudFormation as boto3 and the command line speak it; what it does with a template is tested beside its code."""
+
+import json
+
+import pytest
+
+from conftest import ROOT
+from test_command_line import aws
+from test_ec2_network import default_vpc
+from test_endpoints import allow, publish, subnet
+
+TEMPLATE = (ROOT / "deploy/consumer.yaml").read_text()
+NETWORK = json.dumps(
+    {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "a network",
+        "Parameters": {"Range": {"Type": "String", "Default": "10.5.0.0/16", "AllowedValues": ["10.5.0.0/16"]}},
+        "Resources": {
+            "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": {"Ref": "Range"}}},
+            "Group": {
+                "Type": "AWS::EC2::SecurityGroup",
+                "Properties": {"GroupDescription": "d", "VpcId": {"Ref": "Vpc"}},
+            },
+        },
+        "Outputs": {"Id": {"Value": {"Ref": "Vpc"}, "Export": {"Name": "the-vpc"}}},
+    }
+)
+
+
+@pytest.fixture
+def parameters(me, provider):
+    """What the provider's e-mail says, and the consumer's own network."""
+    names = {}
+    for name in ("cache", "control"):
+        service = publish(provider, name, AcceptanceRequired=False, PrivateDnsName=f"{name}.cell.example.com")
+        provider.ec2.start_vpc_endpoint_service_private_dns_verification(ServiceId=service["ServiceId"])
+        allow(provider, service, f"arn:aws:iam::{me.id}:root")
+        names[f"{name}servicename"] = service["ServiceName"]
+    group = me.ec2.create_security_group(GroupName="endpoint", Description="d")["GroupId"]
+    subnets = ",".join([subnet(me, "a"), subnet(me, "c")])
+    return {**names, "vpcid": default_vpc(me.ec2), "securitygroupids": group, "subnetids": subnets}
+
+
+def listed(parameters):
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+
+
+def test_the_articles_stack(me, parameters, refused):
+    cfn = me.cloudformation
+    id = cfn.create_stack(StackName="link", TemplateBody=TEMPLATE, Parameters=listed(parameters))["StackId"]
+    cfn.get_waiter("stack_create_complete").wait(StackName="link", WaiterConfig={"MaxAttempts": 1})
+    stack = cfn.describe_stacks(StackName="link")["Stacks"][0]
+    assert (stack["StackId"], stack["StackStatus"]) == (id, "CREATE_COMPLETE")
+    shown = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+    assert shown["subnetids"] == parameters["subnetids"]
+    resources = cfn.describe_stack_resources(StackName="link")["StackResources"]
+    endpoints = me.ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    assert sorted(one["PhysicalResourceId"] for one in resources) == [one["VpcEndpointId"] for one in endpoints]
+    assert {one["State"] for one in endpoints} == {"available"}
+    assert all(len(one["NetworkInterfaceIds"]) == 2 and len(one["DnsEntries"]) == 4 for one in endpoints)
+    events = cfn.describe_stack_events(StackName=id)["StackEvents"]
+    assert (events[0]["ResourceStatus"], events[-1]["ResourceStatusReason"]) == ("CREATE_COMPLETE", "User Initiated")
+    assert len(cfn.list_stack_resources(StackName="link")["StackResourceSummaries"]) == 2
+    logical = resources[0]["LogicalResourceId"]
+    detail = cfn.describe_stack_resource(StackName="link", LogicalResourceId=logical)["StackResourceDetail"]
+    assert detail["ResourceType"] == "AWS::EC2::VPCEndpoint"
+    by_id = cfn.describe_stack_resources(PhysicalResourceId=detail["PhysicalResourceId"])
+    assert len(by_id["StackResources"]) == 2
+    with refused("AlreadyExistsException"):
+        cfn.create_stack(StackName="link", TemplateBody=TEMPLATE, Parameters=listed(parameters))
+    more = {**parameters, "subnetids": parameters["subnetids"] + "," + subnet(me, "d")}
+    cfn.update_stack(StackName="link", UsePreviousTemplate=True, Parameters=listed(more))
+    cfn.get_waiter("stack_update_complete").wait(StackName="link", WaiterConfig={"MaxAttempts": 1})
+    after = me.ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    assert [one["VpcEndpointId"] for one in after] == [one["VpcEndpointId"] for one in endpoints]
+    assert all(len(one["NetworkInterfaceIds"]) == 3 for one in after)
+    with refused("ValidationError") as error:
+        cfn.update_stack(StackName="link", UsePreviousTemplate=True, Parameters=listed(more))
+    assert "No updates are to be performed" in error.message
+    cfn.update_termination_protection(StackName="link", EnableTerminationProtection=True)
+    with refused("ValidationError"):
+        cfn.delete_stack(StackName="link")
+    cfn.update_termination_protection(StackName="link", EnableTerminationProtection=False)
+    cfn.delete_stack(StackName="link")
+    cfn.get_waiter("stack_delete_complete").wait(StackName="link", WaiterConfig={"MaxAttempts": 1})
+    assert me.ec2.describe_vpc_endpoints()["VpcEndpoints"] == []
+    with refused("ValidationError") as error:
+        cfn.describe_stacks(StackName="link")
+    assert error.message == "Stack with id link does not exist"
+    gone = cfn.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
+    assert [one["StackId"] for one in gone] == [id]
+
+
+def test_change_sets_templates_and_exports(me, refused):
+    cfn = me.cloudformation
+    made = cfn.create_change_set(StackName="net", ChangeSetName="one", ChangeSetType="CREATE", TemplateBody=NETWORK)
+    assert f":{me.id}:changeSet/one/" in made["Id"]
+    shown = cfn.describe_change_set(ChangeSetName=made["Id"])
+    assert (shown["Status"], shown["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
+    changes = [one["ResourceChange"] for one in shown["Changes"]]
+    assert sorted((one["Action"], one["LogicalResourceId"]) for one in changes) == [("Add", "Group"), ("Add", "Vpc")]
+    assert len(cfn.list_change_sets(StackName="net")["Summaries"]) == 1
+    cfn.execute_change_set(ChangeSetName="one", StackName="net", DisableRollback=False)
+    cfn.get_waiter("stack_create_complete").wait(StackName="net", WaiterConfig={"MaxAttempts": 1})
+    exports = cfn.list_exports()["Exports"]
+    assert [one["Name"] for one in exports] == ["the-vpc"]
+    assert [one["OutputValue"] for one in cfn.describe_stacks()["Stacks"][0]["Outputs"]] == [exports[0]["Value"]]
+    assert cfn.get_template(StackName="net")["TemplateBody"]["Description"] == "a network"
+    summary = cfn.get_template_summary(StackName="net")
+    assert summary["ResourceTypes"] == ["AWS::EC2::SecurityGroup", "AWS::EC2::VPC"]
+    assert summary["Parameters"][0]["ParameterConstraints"] == {"AllowedValues": ["10.5.0.0/16"]}
+    assert cfn.validate_template(TemplateBody=NETWORK)["Parameters"][0]["DefaultValue"] == "10.5.0.0/16"
+    importing = {
+        "Resources": {
+            "G": {
+                "Type": "AWS::EC2::SecurityGroup",
+                "Properties": {"GroupDescription": "d", "VpcId": {"Fn::ImportValue": "the-vpc"}},
+            }
+        }
+    }
+    cfn.create_stack(StackName="user", TemplateBody=json.dumps(importing))
+    assert cfn.list_imports(ExportName="the-vpc")["Imports"] == ["user"]
+    cfn.create_change_set(StackName="net", ChangeSetName="two", TemplateBody=NETWORK)
+    shown = cfn.describe_change_set(StackName="net", ChangeSetName="two")
+    assert shown["Status"] == "FAILED" and "didn't contain changes" in shown["StatusReason"]
+    cfn.delete_change_set(StackName="net", ChangeSetName="two")
+    with refused("ChangeSetNotFound", 404):
+        cfn.describe_change_set(StackName="net", ChangeSetName="two")
+    with refused("ValidationError"):
+        cfn.validate_template(TemplateBody="{")
+    with refused("ValidationError") as error:
+        cfn.create_stack(StackName="x", TemplateURL="https://example.com/t.yaml")
+    assert "TemplateBody" in error.message
+
+
+def test_the_command_lines_own_sequences(server, parameters):
+    file = str(ROOT / "deploy/consumer.yaml")
+    overrides = [f"{key}={value}" for key, value in parameters.items()]
+    deploy = ["cloudformation", "deploy", "--stack-name", "d", "--template-file", file]
+    assert "Successfully created/updated stack" in aws(server, *deploy, "--parameter-overrides", *overrides, text=True)
+    assert "No changes to deploy" in aws(server, *deploy, "--no-fail-on-empty-changeset", text=True)
+    one = parameters["subnetids"].split(",")[0]
+    assert "Successfully" in aws(server, *deploy, "--parameter-overrides", f"subnetids={one}", text=True)
+    endpoints = aws(server, "ec2", "describe-vpc-endpoints")["VpcEndpoints"]
+    assert [len(endpoint["SubnetIds"]) for endpoint in endpoints] == [1, 1]
+    aws(server, "cloudformation", "delete-stack", "--stack-name", "d")
+    aws(server, "cloudformation", "wait", "stack-delete-complete", "--stack-name", "d")
+    typed = [f"ParameterKey={key},ParameterValue={value}".replace(",subnet-", "\\,subnet-") for key, value in parameters.items()]
+    aws(
+        server, "cloudformation", "create-stack", "--stack-name", "c", "--template-body", f"file://{file}",
+        "--parameters", *typed,
+    )
+    aws(server, "cloudformation", "wait", "stack-create-complete", "--stack-name", "c")

@@ -1,0 +1,48 @@
+//! `kura-link down`: everything of a state directory ends, but for what was written down.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::control::{Request, request};
+use crate::journal::holder;
+
+/// Stop the daemon and remove every namespace, rule and process of this state directory
+#[derive(Args)]
+pub struct Down {
+    /// Forget what was described too: the next `up` begins with a new account
+    #[arg(long)]
+    forget: bool,
+}
+
+/// How long the daemon may take to stop.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+impl Down {
+    /// Does it; doing it again changes nothing.
+    ///
+    /// # Errors
+    /// A daemon that does not stop, what the operating system said.
+    pub fn run(self, state_dir: &Path) -> Result<ExitCode> {
+        if let Some(pid) = holder(state_dir) {
+            if let Err(error) = request(state_dir, &Request::Stop) {
+                tracing::warn!(%error, pid, "the daemon does not answer; waiting for it to end");
+            }
+            let since = Instant::now();
+            while holder(state_dir) == Some(pid) {
+                if since.elapsed() > PATIENCE {
+                    bail!("the daemon (pid {pid}) does not stop; end it with `kill -9 {pid}` and try again");
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        kura_netns::down(state_dir)?;
+        if self.forget && state_dir.exists() {
+            std::fs::remove_dir_all(state_dir)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

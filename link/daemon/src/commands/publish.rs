@@ -1,0 +1,25 @@
+//! `kura-link publish`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::control::{Answer, Request, request, unexpected};
+use crate::publish::Publication;
+
+/// Publishes, and prints the service names as template parameters.
+///
+/// # Errors
+/// What the daemon refused, or that none runs.
+pub fn run(state_dir: &Path, publication: Publication) -> Result<ExitCode> {
+    match request(state_dir, &Request::Publish(Box::new(publication)))? {
+        Answer::Published(published) => {
+            for service in published {
+                println!("{} = {}", service.parameter, service.service_name);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        other => Err(unexpected(&other)),
+    }
+}

@@ -1,0 +1,310 @@
+//! The link: a change is written down, then the kernel and the names follow.
+//!
+//! The order is what makes it sound. A request changes the world in memory and in the journal; the journal is synced;
+//! the kernel is brought to the new plan; the names flip; then the request is answered. So what was answered
+//! survives a crash, a private name never leads where no path is, and who asks right after an answer finds it true.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use kura_aws_api::{Api, Settings};
+use kura_model::plan::{NamespaceName, Plan};
+use kura_model::{AccountId, Cloud, Health, InstanceId, InstanceState, State, plan, trace};
+use kura_netns::{Changes, Fabric, Program};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+
+use crate::commands::status;
+use crate::commands::trace::told;
+use crate::control::{Answer, Inside, Request as Question};
+use crate::dns::Resolvers;
+use crate::flow_log::FlowLog;
+use crate::keys::{FIRST_ACCOUNT, Keys};
+use crate::world::{World, open_account};
+use crate::{publish, rim, user_data};
+
+/// What the daemon was told.
+pub struct Options {
+    pub state_dir: PathBuf,
+    pub listen: SocketAddr,
+    pub region: String,
+    pub accept_any_key: bool,
+    pub upstream: kura_dns::Upstream,
+}
+
+/// Everything that runs on one state directory.
+pub struct Link {
+    options: Options,
+    world: Mutex<World>,
+    keys: Mutex<Keys>,
+    api: RwLock<Api>,
+    kernel: Mutex<Kernel>,
+    health: Mutex<Health>,
+    resolvers: Resolvers,
+    /// Told to stop.
+    pub stop: Notify,
+}
+
+/// The kernel, and what it was last brought to.
+struct Kernel {
+    fabric: Fabric,
+    plan: Plan,
+    /// Why the kernel is not what the plan says, if it is not.
+    trouble: Option<String>,
+    /// Instances whose user data was started, or needs no start.
+    launched: BTreeMap<InstanceId, bool>,
+    flows: FlowLog,
+}
+
+impl Link {
+    /// Opens a state directory, adopts or makes what must stand, and answers names. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// What kept it from starting, naming the thing.
+    pub fn open(options: Options) -> Result<Arc<Self>> {
+        let dir = options.state_dir.clone();
+        let mut world = World::open(&dir, &options.region)?;
+        let keys = Keys::open(&dir).context("cannot open the access keys")?;
+        for account in keys.accounts() {
+            world.together(|cloud| open_account(cloud, &account))?;
+        }
+        for stack in kura_cloudformation::recover(&mut world)? {
+            tracing::warn!(%stack, "a stack that a crash interrupted was rolled back");
+        }
+        world.sync()?;
+        let launched = world.state().instances.keys().map(|id| (id.clone(), true)).collect();
+        let fabric = Fabric::open(&dir, Program::current()?)?;
+        let resolvers = Resolvers::new(options.upstream.clone());
+        let kernel =
+            Kernel { fabric, plan: Plan::default(), trouble: None, launched, flows: FlowLog::default() };
+        let api = RwLock::new(api(&options, &keys));
+        keys.write_environment(options.listen, &options.region)?;
+        let link = Arc::new(Self {
+            options,
+            world: Mutex::new(world),
+            keys: Mutex::new(keys),
+            api,
+            kernel: Mutex::new(kernel),
+            health: Mutex::new(Health::default()),
+            resolvers,
+            stop: Notify::new(),
+        });
+        link.settle(&link.world.lock())?;
+        Ok(link)
+    }
+
+    /// The state directory.
+    pub fn dir(&self) -> &Path {
+        &self.options.state_dir
+    }
+
+    /// Answers a request to the wire API.
+    pub fn api(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let mut world = self.world.lock();
+        let before = world.version();
+        let health = self.health.lock().clone();
+        let response = self.api.read().answer(request, &mut *world, &health);
+        if world.version() == before {
+            return response;
+        }
+        if let Err(error) = world.sync() {
+            tracing::error!(%error, "a change could not be written down");
+            let mut response =
+                Response::new(Bytes::from(format!("the change could not be written down: {error}\n")));
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            return response;
+        }
+        // The request stands as it was answered; what the kernel refused is tried again, and shown by `status`.
+        let _ = self.settle(&world);
+        response
+    }
+
+    /// Brings the kernel and the names to what the world says.
+    fn settle(&self, world: &World) -> Result<()> {
+        let state = world.state();
+        let plan = plan(state, &self.health.lock());
+        let mut kernel = self.kernel.lock();
+        let since = Instant::now();
+        let brought = kernel.bring(plan, &self.resolvers);
+        kernel.trouble = brought.as_ref().err().map(|error| format!("{error:#}"));
+        match &brought {
+            Ok(changes) => {
+                tracing::debug!(?changes, ms = since.elapsed().as_millis(), "the kernel is as it must be");
+                if !self.options.accept_any_key {
+                    kernel.launch(state, self.dir());
+                }
+            }
+            Err(error) => tracing::error!(
+                error = format!("{error:#}"),
+                "the kernel is not as it must be; it is tried again"
+            ),
+        }
+        brought.map(drop)
+    }
+
+    /// Compares the kernel with what must stand and repairs it. To be called now and then.
+    pub fn repair(&self) {
+        let world = self.world.lock();
+        let mut kernel = self.kernel.lock();
+        if kernel.trouble.is_some() {
+            drop(kernel);
+            let _ = self.settle(&world);
+            return;
+        }
+        let Kernel { fabric, plan, .. } = &mut *kernel;
+        match fabric.verify(plan) {
+            Ok(changes) if changes == Changes::default() => {}
+            Ok(changes) => {
+                tracing::warn!(?changes, "something in the kernel was changed by others; it is repaired")
+            }
+            Err(error) => {
+                tracing::error!(%error, "the kernel cannot be compared with what must stand");
+                kernel.trouble = Some(error.to_string());
+            }
+        }
+    }
+
+    /// Takes what passed since the last look into the flow log. To be called now and then.
+    ///
+    /// # Errors
+    /// A router that cannot be read.
+    pub fn look_at_flows(&self) -> Result<()> {
+        let world = self.world.lock();
+        let mut kernel = self.kernel.lock();
+        let Kernel { fabric, flows, .. } = &mut *kernel;
+        flows.look(world.state(), fabric, rim::now() / 1000)
+    }
+
+    /// What is known of targets' health has changed.
+    pub fn set_health(&self, health: Health) {
+        let world = self.world.lock();
+        *self.health.lock() = health;
+        let _ = self.settle(&world);
+    }
+
+    /// Work that needs the state and a way into the fabric, without holding either.
+    pub fn look<T>(&self, look: impl FnOnce(&State, &mut Fabric) -> T) -> T {
+        let world = self.world.lock();
+        let mut kernel = self.kernel.lock();
+        look(world.state(), &mut kernel.fabric)
+    }
+
+    /// Answers the command line.
+    ///
+    /// # Errors
+    /// What was wrong with the question.
+    pub fn answer(&self, question: Question) -> Result<Answer> {
+        match question {
+            Question::Status => Ok(Answer::Status(Box::new(self.status()?))),
+            Question::Publish(publication) => {
+                let mut world = self.world.lock();
+                let published = world.together(|cloud| publish::publish(cloud, &publication))?;
+                world.sync()?;
+                self.settle(&world)?;
+                Ok(Answer::Published(published))
+            }
+            Question::Trace { from, name, port } => {
+                let world = self.world.lock();
+                let health = self.health.lock();
+                let trace = trace(world.state(), &health, &InstanceId::new(from), &name, port);
+                Ok(Answer::Trace(told(&trace)?))
+            }
+            Question::Flows => {
+                self.look_at_flows()?;
+                Ok(Answer::Flows(self.kernel.lock().flows.all()))
+            }
+            Question::Instance { id } => Ok(Answer::Instance(inside(self.world.lock().state(), &id)?)),
+            Question::CreateKey { account } => {
+                let account = AccountId::new(account.as_deref().unwrap_or(FIRST_ACCOUNT));
+                let mut keys = self.keys.lock();
+                let key = keys.create(&account)?;
+                keys.write_environment(self.options.listen, &self.options.region)?;
+                *self.api.write() = api(&self.options, &keys);
+                let mut world = self.world.lock();
+                world.together(|cloud| open_account(cloud, &account))?;
+                world.sync()?;
+                self.settle(&world)?;
+                Ok(Answer::Key(key))
+            }
+            Question::Keys => {
+                let keys = self.keys.lock();
+                let shown = keys.all().iter().map(|key| (key.account.to_string(), key.id.clone()));
+                Ok(Answer::Keys(shown.collect()))
+            }
+            Question::Stop => {
+                self.stop.notify_one();
+                Ok(Answer::Stopping)
+            }
+        }
+    }
+
+    fn status(&self) -> Result<status::Report> {
+        let world = self.world.lock();
+        let health = self.health.lock();
+        let mut kernel = self.kernel.lock();
+        let trouble = kernel.trouble.clone();
+        let Kernel { fabric, plan, .. } = &mut *kernel;
+        status::collect(world.state(), &health, plan, fabric, trouble)
+    }
+}
+
+impl Kernel {
+    /// Kernel first, names after: a name never leads where no path is.
+    fn bring(&mut self, plan: Plan, resolvers: &Resolvers) -> Result<Changes> {
+        // Names that go, go before what they lead to.
+        resolvers.withdraw(&plan.names)?;
+        let changes = self.fabric.reconcile(&plan)?;
+        resolvers.bring(&plan.names, &self.fabric)?;
+        self.plan = plan;
+        Ok(changes)
+    }
+
+    /// Starts the user data of instances that were launched since.
+    fn launch(&mut self, state: &State, dir: &Path) {
+        for (id, instance) in &state.instances {
+            if instance.state != InstanceState::Running || self.launched.insert(id.clone(), true).is_some() {
+                continue;
+            }
+            let Some(script) = &instance.user_data else { continue };
+            if let Err(error) = user_data::start(dir, id.as_str(), script) {
+                tracing::error!(%id, %error, "user data could not be started");
+            }
+        }
+        self.launched.retain(|id, _| state.instances.contains_key(id));
+    }
+}
+
+/// What running a command inside an instance takes.
+fn inside(state: &State, id: &str) -> Result<Inside> {
+    let instance =
+        state.instances.get(id).with_context(|| format!("The instance ID '{id}' does not exist"))?;
+    let interface = instance.interface.as_ref().and_then(|id| state.interfaces.get(id));
+    let interface = interface.filter(|_| instance.state == InstanceState::Running);
+    let interface = interface.with_context(|| format!("instance {id} does not run"))?;
+    let vpc = state.vpcs.get(&instance.vpc).context("the instance's VPC is gone")?;
+    let [a, b, c, d] = interface.address.octets();
+    Ok(Inside {
+        id: id.to_owned(),
+        namespace: NamespaceName(interface.id.to_string()),
+        address: interface.address,
+        host_name: format!("ip-{a}-{b}-{c}-{d}"),
+        resolver: vpc.dns_support.then(|| (u32::from(vpc.cidr.network()) + 2).into()),
+        search: format!("{}.compute.internal", state.region),
+    })
+}
+
+fn api(options: &Options, keys: &Keys) -> Api {
+    let settings = Settings {
+        region: options.region.clone(),
+        listen: options.listen,
+        accept_any_key: options.accept_any_key,
+    };
+    let keys = keys.all().iter().map(|key| (key.id.clone(), key.secret.clone(), key.account.clone()));
+    Api::new(settings, kura_aws_api::Keys::new(keys))
+}

@@ -1,0 +1,286 @@
+//! `kura-link publish`: a cell offered to other accounts, in one command.
+//!
+//! Does what a provider does on AWS with a dozen calls: for each name an internal load balancer, a target group and
+//! an endpoint service with the name as its verified private DNS name; and for the public side one load balancer
+//! with the public address, and records of all names to it.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use kura_model::{
+    AccountId, Change, Cloud, EndpointService, Error, HealthCheck, InstanceId, ListenerArn, LoadBalancerArn,
+    NewInterface, NewPrivateDnsName, Scheme, ServiceId, SubnetId, Tags, Target, TargetGroupArn, TargetKind,
+    VpcId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::world::open_account;
+
+/// What to publish.
+#[derive(Clone, Debug, Serialize, Deserialize, clap::Args)]
+pub struct Publication {
+    /// A name for the load balancers and target groups: at most 20 letters, digits and hyphens
+    #[arg(long)]
+    pub name: String,
+    /// Where connections end: i-0123…:443 (an instance of a VPC) or host:port (a process on this machine)
+    #[arg(long, value_name = "INSTANCE:PORT|HOST:PORT")]
+    pub target: String,
+    /// A name that consumers keep using; one endpoint service each
+    #[arg(long = "private-dns", value_name = "NAME", required = true)]
+    pub private_dns: Vec<String>,
+    /// The address of 203.0.113.0/24 that the names have on the public side
+    #[arg(long, value_name = "ADDRESS")]
+    pub public_address: Option<Ipv4Addr>,
+    /// Ports to listen on; connections keep their port when the target has none of its own
+    #[arg(long = "listen-port", value_name = "PORT", default_value = "443")]
+    pub ports: Vec<u16>,
+    /// Who may connect, by ARN such as arn:aws:iam::000000000000:root
+    #[arg(long = "allow", value_name = "ARN", default_value = "*")]
+    pub principals: Vec<String>,
+    /// Connections wait until `aws ec2 accept-vpc-endpoint-connections`
+    #[arg(long)]
+    pub acceptance_required: bool,
+    /// Put a PROXY protocol version 2 header, with the endpoint's id, before each private connection
+    #[arg(long)]
+    pub proxy_protocol: bool,
+    /// The account that publishes; an instance's own otherwise, else the first
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+}
+
+/// What was published: the line's left side as the article's e-mail has it, and the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Such as `cacheservicename`.
+    pub parameter: String,
+    /// Such as `com.amazonaws.vpce.ap-northeast-1.vpce-svc-0123456789abcdef0`.
+    pub service_name: String,
+    pub private_dns: String,
+}
+
+/// Where connections end.
+struct Destination {
+    account: AccountId,
+    vpc: VpcId,
+    kind: TargetKind,
+    id: String,
+    port: u16,
+}
+
+/// Publishes a cell, one change after the other; the caller makes them all or none.
+///
+/// # Errors
+/// What the state refused, in AWS's words, or a target that is neither an instance nor `host:port`.
+pub fn publish(world: &mut dyn Cloud, publication: &Publication) -> Result<Vec<Published>, Error> {
+    let destination = destination(world, publication)?;
+    let subnets = one_subnet_a_zone(world, &destination)?;
+    if let Some(taken) = publication.private_dns.iter().find(|name| parameter(name).is_none()) {
+        return Err(Error::new(
+            "InvalidParameterValue",
+            format!(
+                "{taken:?} is not a name of a cell; it begins with cache., control., token. or api.cache."
+            ),
+        ));
+    }
+    let mut published = Vec::new();
+    for name in &publication.private_dns {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let Some(parameter) = parameter(&name) else { continue };
+        let label = format!("{}-{}", publication.name, parameter.trim_end_matches("servicename"));
+        let balancer =
+            load_balancer(world, publication, &destination, &label, Scheme::Internal, &subnets, vec![])?;
+        let service = offer(world, publication, &destination.account, balancer, &name)?;
+        published.push(Published {
+            parameter: parameter.to_owned(),
+            service_name: service.name,
+            private_dns: name,
+        });
+    }
+    if let Some(address) = publication.public_address {
+        let label = format!("{}-public", publication.name);
+        let scheme = Scheme::InternetFacing;
+        // One node, so that a public connection crosses as many hops as a private one.
+        let subnet = subnets.iter().take(1).cloned().collect::<Vec<_>>();
+        load_balancer(world, publication, &destination, &label, scheme, &subnet, vec![Some(address)])?;
+        for published in &published {
+            let name = published.private_dns.clone();
+            let record = Change::PublicRecord { name, addresses: BTreeSet::from([address]) };
+            world.change(&destination.account, record, None)?;
+        }
+    }
+    Ok(published)
+}
+
+/// The template's parameter for a cell's name.
+fn parameter(name: &str) -> Option<&'static str> {
+    let known = [
+        ("api.cache.", "apicacheservicename"),
+        ("cache.", "cacheservicename"),
+        ("control.", "controlservicename"),
+        ("token.", "tokenservicename"),
+    ];
+    known.iter().find(|(begin, _)| name.starts_with(begin)).map(|(_, parameter)| *parameter)
+}
+
+fn destination(world: &mut dyn Cloud, publication: &Publication) -> Result<Destination, Error> {
+    let target = &publication.target;
+    let wrong = || {
+        Error::new(
+            "InvalidParameterValue",
+            format!("--target {target} is neither i-…:port nor host:port, such as 127.0.0.1:8443"),
+        )
+    };
+    let (host, port) = target.rsplit_once(':').ok_or_else(wrong)?;
+    let port = port.parse().map_err(|_| wrong())?;
+    if host.starts_with(InstanceId::PREFIX) {
+        let id = InstanceId::new(host);
+        let instance = world.state().instances.get(&id).ok_or_else(|| {
+            Error::new("InvalidInstanceID.NotFound", format!("The instance ID '{host}' does not exist"))
+        })?;
+        return Ok(Destination {
+            account: instance.owner.clone(),
+            vpc: instance.vpc.clone(),
+            kind: TargetKind::Instance,
+            id: host.to_owned(),
+            port,
+        });
+    }
+    if host.is_empty() || target.parse::<SocketAddr>().is_err() && host.contains(char::is_whitespace) {
+        return Err(wrong());
+    }
+    let account = AccountId::new(publication.account.as_deref().unwrap_or(crate::keys::FIRST_ACCOUNT));
+    open_account(world, &account)?;
+    let vpc = world.state().default_vpc(&account).map(|vpc| vpc.id.clone());
+    let vpc = vpc.ok_or_else(|| {
+        Error::new("DefaultVpcDoesNotExist", format!("account {account} has no default VPC to publish from"))
+    })?;
+    Ok(Destination { account, vpc, kind: TargetKind::Host, id: host.to_owned(), port })
+}
+
+/// The zone of an instance first, since the public node stands there.
+fn one_subnet_a_zone(world: &dyn Cloud, destination: &Destination) -> Result<Vec<SubnetId>, Error> {
+    let state = world.state();
+    let own = state.instances.get(destination.id.as_str()).map(|instance| instance.subnet.clone());
+    let own = own.and_then(|subnet| state.subnets.get(&subnet));
+    let mut zones = BTreeSet::new();
+    let all = own.into_iter().chain(state.subnets.values().filter(|subnet| subnet.vpc == destination.vpc));
+    let subnets: Vec<SubnetId> =
+        all.filter(|subnet| zones.insert(&subnet.zone)).map(|subnet| subnet.id.clone()).collect();
+    if subnets.is_empty() {
+        return Err(Error::new("InvalidSubnet", format!("{} has no subnet", destination.vpc)));
+    }
+    Ok(subnets)
+}
+
+/// A load balancer that listens on the published ports and sends everything to the destination.
+fn load_balancer(
+    world: &mut dyn Cloud,
+    publication: &Publication,
+    destination: &Destination,
+    label: &str,
+    scheme: Scheme,
+    subnets: &[SubnetId],
+    public_addresses: Vec<Option<Ipv4Addr>>,
+) -> Result<LoadBalancerArn, Error> {
+    let account = &destination.account;
+    let region = world.state().region.clone();
+    let tail = world.hex(16);
+    let arn =
+        |kind: &str, rest: &str| format!("arn:aws:elasticloadbalancing:{region}:{account}:{kind}/{rest}");
+    let balancer = LoadBalancerArn::new(arn("loadbalancer", &format!("net/{label}/{tail}")));
+    let mut nodes = Vec::new();
+    for subnet in subnets {
+        let id = format!("eni-{}", world.hex(17));
+        nodes.push(NewInterface { id: id.as_str().into(), subnet: subnet.clone(), address: None });
+    }
+    let dns_name = format!("{label}-{tail}.elb.{region}.amazonaws.com");
+    let change = Change::CreateLoadBalancer {
+        arn: balancer.clone(),
+        name: label.to_owned(),
+        dns_name,
+        scheme,
+        nodes,
+        groups: BTreeSet::new(),
+        public_addresses,
+        tags: Tags::new(),
+    };
+    world.change(account, change, None)?;
+    // Consumers come through every zone; the destination is in one.
+    let cross_zone = Change::ModifyLoadBalancer {
+        arn: balancer.clone(),
+        cross_zone: Some(true),
+        deletion_protection: None,
+    };
+    world.change(account, cross_zone, None)?;
+    for port in &publication.ports {
+        let target_port = if publication.ports.len() == 1 { destination.port } else { *port };
+        let tail = world.hex(16);
+        let name = format!("{label}-{port}");
+        let group = TargetGroupArn::new(arn("targetgroup", &format!("{name}/{tail}")));
+        let change = Change::CreateTargetGroup {
+            arn: group.clone(),
+            name,
+            kind: destination.kind,
+            port: target_port,
+            vpc: destination.vpc.clone(),
+            health: HealthCheck {
+                port: None,
+                interval: 10,
+                timeout: 3,
+                healthy_after: 2,
+                unhealthy_after: 2,
+            },
+            tags: Tags::new(),
+        };
+        world.change(account, change, None)?;
+        if publication.proxy_protocol && scheme == Scheme::Internal {
+            let change =
+                Change::ModifyTargetGroup { arn: group.clone(), health: None, proxy_protocol_v2: Some(true) };
+            world.change(account, change, None)?;
+        }
+        let targets = BTreeSet::from([Target { id: destination.id.clone(), port: target_port }]);
+        world.change(account, Change::RegisterTargets { group: group.clone(), targets }, None)?;
+        let listener_tail = world.hex(16);
+        let path = balancer.as_str().rsplit_once("loadbalancer/").map_or("", |(_, path)| path);
+        let change = Change::CreateListener {
+            arn: ListenerArn::new(arn("listener", &format!("{path}/{listener_tail}"))),
+            load_balancer: balancer.clone(),
+            port: *port,
+            target_group: group,
+            tags: Tags::new(),
+        };
+        world.change(account, change, None)?;
+    }
+    Ok(balancer)
+}
+
+/// An endpoint service over a load balancer, with a private DNS name that is proved in the link's public zone.
+fn offer(
+    world: &mut dyn Cloud,
+    publication: &Publication,
+    account: &AccountId,
+    balancer: LoadBalancerArn,
+    name: &str,
+) -> Result<EndpointService, Error> {
+    let id = ServiceId::new(format!("vpce-svc-{}", world.hex(17)));
+    let private_dns = NewPrivateDnsName {
+        name: name.to_owned(),
+        record_name: format!("_{}", world.hex(20)),
+        record_value: format!("vpce:{}", world.hex(20)),
+    };
+    let change = Change::CreateService {
+        id: id.clone(),
+        load_balancers: BTreeSet::from([balancer]),
+        acceptance_required: publication.acceptance_required,
+        private_dns: Some(private_dns),
+        tags: Tags::new(),
+    };
+    world.change(account, change, None)?;
+    let add = publication.principals.iter().cloned().collect();
+    let change = Change::ModifyServicePermissions { id: id.clone(), add, remove: BTreeSet::new() };
+    world.change(account, change, None)?;
+    // The link's public zone is the publisher's here: whoever may publish has proved the name.
+    world.change(account, Change::VerifyPrivateDns { id: id.clone(), found: true }, None)?;
+    let service = world.state().services.get(&id).cloned();
+    service.ok_or_else(|| Error::new("InternalError", format!("{id} was made and is not there")))
+}

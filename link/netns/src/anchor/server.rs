@@ -1,0 +1,195 @@
+//! The anchor itself: a process without logic that keeps namespaces alive.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    os::fd::OwnedFd,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use nix::sched::{CloneFlags, unshare};
+use rustix::{
+    event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
+    fs::{FlockOperation, Mode, OFlags},
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, socket_with},
+};
+
+use super::protocol::{Reply, Request, receive};
+use crate::error::{During as _, Error};
+
+/// A namespace that stands: its descriptor keeps it alive.
+struct Held {
+    descriptor: OwnedFd,
+    note: String,
+}
+
+type Namespaces = Mutex<BTreeMap<String, Held>>;
+
+/// Holds namespaces until told to quit. This is what `anchor STATE_DIR` runs.
+///
+/// # Errors
+/// When another anchor holds the same state directory, or its files cannot be made.
+pub fn anchor_main(state_dir: &Path) -> Result<(), Error> {
+    // A session of its own: what ends the daemon's terminal does not end the anchor.
+    let _ = rustix::process::setsid();
+    let _lock = lock(state_dir)?;
+    let listener = listener(state_dir)?;
+    let namespaces = Arc::new(Namespaces::default());
+    let quit = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).during(|| "make an eventfd".into())?);
+    let own_uid = rustix::process::geteuid();
+    loop {
+        let mut ready = [PollFd::new(&listener, PollFlags::IN), PollFd::new(&*quit, PollFlags::IN)];
+        match poll(&mut ready, None) {
+            Err(rustix::io::Errno::INTR) => continue,
+            other => other.during(|| "wait for requests".into())?,
+        };
+        if !ready[1].revents().is_empty() {
+            let _ = fs::remove_file(state_dir.join(super::SOCKET));
+            return Ok(());
+        }
+        let Ok(peer) = accept_with(&listener, SocketFlags::CLOEXEC) else { continue };
+        match rustix::net::sockopt::socket_peercred(&peer) {
+            Ok(who) if who.uid == own_uid => {}
+            _ => continue,
+        }
+        let (namespaces, quit) = (Arc::clone(&namespaces), Arc::clone(&quit));
+        let served = thread::Builder::new().spawn(move || serve(&peer, &namespaces, &quit));
+        if let Err(error) = served {
+            eprintln!("anchor: cannot serve a connection: {error}");
+        }
+    }
+}
+
+/// Held as long as the process lives.
+fn lock(state_dir: &Path) -> Result<File, Error> {
+    let path = state_dir.join(super::LOCK);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .during(|| format!("open {}", path.display()))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(_) => Err(Error::Anchor(format!(
+            "another anchor holds {}; end it with `down` first",
+            state_dir.display()
+        ))),
+    }
+}
+
+fn listener(state_dir: &Path) -> Result<OwnedFd, Error> {
+    let what = || format!("listen on {}", state_dir.join(super::SOCKET).display());
+    // The lock is ours, so a socket that is there is a dead anchor's.
+    let _ = fs::remove_file(state_dir.join(super::SOCKET));
+    let directory =
+        rustix::fs::open(state_dir, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during(what)?;
+    let socket =
+        socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).during(what)?;
+    rustix::process::umask(Mode::from_raw_mode(0o177));
+    bind(&socket, &address(&directory)?).during(what)?;
+    listen(&socket, 64).during(what)?;
+    Ok(socket)
+}
+
+/// The socket's address by way of its directory's descriptor: a socket's path may have 107 bytes at most, and a
+/// state directory's is any length.
+pub(super) fn address(directory: &OwnedFd) -> Result<SocketAddrUnix, Error> {
+    use std::os::fd::AsRawFd as _;
+    SocketAddrUnix::new(format!("/proc/self/fd/{}/{}", directory.as_raw_fd(), super::SOCKET))
+        .during(|| "name a socket".into())
+}
+
+/// Answers one connection until it hangs up.
+fn serve(peer: &OwnedFd, namespaces: &Namespaces, quit: &OwnedFd) {
+    loop {
+        let request = match receive(peer) {
+            Ok(Some((bytes, None))) => Request::decode(&bytes),
+            _ => return,
+        };
+        let Some(request) = request else { return };
+        let sent = match request {
+            Request::List => list(peer, namespaces),
+            Request::Quit => {
+                let _ = Reply::Done.send(peer);
+                let _ = rustix::io::write(quit, &1_u64.to_ne_bytes());
+                return;
+            }
+            other => answer(other, namespaces).send(peer),
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+fn list(peer: &OwnedFd, namespaces: &Namespaces) -> io::Result<()> {
+    let lines: Vec<_> = {
+        let held = namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+        held.iter().map(|(name, held)| (name.clone(), held.note.clone())).collect()
+    };
+    for (name, note) in lines {
+        Reply::Listed { name, note }.send(peer)?;
+    }
+    Reply::Done.send(peer)
+}
+
+fn answer(request: Request, namespaces: &Namespaces) -> Reply {
+    let lock = || namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+    let missing = |name: &str| Reply::Refused(format!("no namespace {name} stands"));
+    let hand_over = |held: &Held, made| match held.descriptor.try_clone() {
+        Ok(descriptor) => Reply::Namespace { made, descriptor },
+        Err(error) => Reply::Refused(format!("copy a descriptor: {error}")),
+    };
+    match request {
+        Request::Create(name) => {
+            if let Some(held) = lock().get(&name) {
+                return hand_over(held, false);
+            }
+            // Not under the lock: several are made at once.
+            match make() {
+                Ok(descriptor) => {
+                    let mut all = lock();
+                    let held = all.entry(name).or_insert(Held { descriptor, note: String::new() });
+                    hand_over(held, true)
+                }
+                Err(error) => Reply::Refused(format!("make namespace {name}: {error}")),
+            }
+        }
+        Request::Open(name) => match lock().get(&name) {
+            Some(held) => hand_over(held, false),
+            None => missing(&name),
+        },
+        Request::Drop(name) => match lock().remove(&name) {
+            Some(_) => Reply::Done,
+            None => missing(&name),
+        },
+        Request::Note(name, note) => match lock().get_mut(&name) {
+            Some(held) => {
+                held.note = note;
+                Reply::Done
+            }
+            None => missing(&name),
+        },
+        Request::List | Request::Quit => Reply::Done,
+    }
+}
+
+/// A new namespace, in which no device will ever speak IPv6.
+fn make() -> io::Result<OwnedFd> {
+    let made = thread::Builder::new().spawn(|| {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        for which in ["all", "default"] {
+            // Without the file the kernel has no IPv6 at all.
+            match fs::write(format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6"), "1") {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(OwnedFd::from(File::open("/proc/thread-self/ns/net")?))
+    })?;
+    made.join().unwrap_or_else(|_| Err(io::Error::other("the thread that made it failed")))
+}

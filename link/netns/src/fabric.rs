@@ -1,0 +1,220 @@
+//! A plan, made to stand and kept standing.
+
+mod build;
+mod links;
+mod sockets;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::fd::{BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use kura_model::plan::{End, Link, NamespaceName, Plan};
+
+use crate::{
+    anchor::Anchor,
+    error::{During as _, Error},
+    forwarder,
+    nft::{self, Counter, Loaded, Refused},
+    program::Program,
+    tracked::{self, Tracked},
+};
+
+/// What a reconciliation did. Nothing at all when everything stood already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Namespaces made.
+    pub made: usize,
+    /// Namespaces dropped.
+    pub dropped: usize,
+    /// Changes inside of standing namespaces: devices, addresses, routes, rules, settings, rule sets.
+    pub changed: usize,
+    /// Whether the forwarder took another configuration.
+    pub forwarders: bool,
+}
+
+/// The namespaces of one state directory, held by an anchor that outlives this value.
+#[derive(Debug)]
+pub struct Fabric {
+    state_dir: PathBuf,
+    program: Program,
+    anchor: Anchor,
+    /// What stands as far as we know; `None` until the kernel has been looked at.
+    standing: Option<Plan>,
+    /// What each namespace's packet filter was when we last loaded it.
+    filters: BTreeMap<NamespaceName, Loaded>,
+}
+
+/// The ends of all links, by namespace.
+type Ends<'a> = BTreeMap<&'a NamespaceName, Vec<&'a End>>;
+
+impl Fabric {
+    /// Connects to the state directory's anchor, or starts one. What an anchor holds already is adopted: the first
+    /// [`Fabric::reconcile`] leaves alone what is right.
+    ///
+    /// # Errors
+    /// When the anchor neither answers nor starts.
+    pub fn open(state_dir: &Path, program: Program) -> Result<Self, Error> {
+        let state_dir =
+            state_dir.canonicalize().during(|| format!("use the state directory {}", state_dir.display()))?;
+        let (anchor, _) = Anchor::connect_or_spawn(&state_dir, &program)?;
+        let mut filters = BTreeMap::new();
+        for (name, note) in anchor.list()? {
+            if let Some(loaded) = Loaded::read(&note) {
+                filters.insert(NamespaceName(name), loaded);
+            }
+        }
+        Ok(Self { state_dir, program, anchor, standing: None, filters })
+    }
+
+    /// Makes the kernel look like the plan. Only what differs from the last plan is touched; the first time, all is
+    /// looked at.
+    ///
+    /// # Errors
+    /// At the first thing that cannot be made. What was made stands; the next call looks at everything.
+    pub fn reconcile(&mut self, plan: &Plan) -> Result<Changes, Error> {
+        let Some(standing) = self.standing.take() else { return self.verify(plan) };
+        let touched = difference(&standing, plan);
+        self.build(plan, touched, standing.forwarders != plan.forwarders)
+    }
+
+    /// Looks at everything that must stand, and repairs it.
+    ///
+    /// # Errors
+    /// As [`Fabric::reconcile`].
+    pub fn verify(&mut self, plan: &Plan) -> Result<Changes, Error> {
+        self.standing = None;
+        let mut touched: BTreeSet<NamespaceName> = plan.namespaces.keys().cloned().collect();
+        touched.extend(self.anchor.list()?.into_keys().map(NamespaceName));
+        self.build(plan, touched, true)
+    }
+
+    fn build(
+        &mut self,
+        plan: &Plan,
+        touched: BTreeSet<NamespaceName>,
+        forwarders: bool,
+    ) -> Result<Changes, Error> {
+        let ends = ends(plan)?;
+        let mut changes = Changes::default();
+        let (keep, drop): (Vec<_>, Vec<_>) =
+            touched.into_iter().partition(|name| plan.namespaces.contains_key(name));
+        let keep = self.make(keep, &mut changes)?;
+        self.load_filters(plan, &keep, &mut changes)?;
+        links::make(&self.anchor, plan, &keep, &mut changes)?;
+        build::settle_all(plan, &ends, &keep, &mut changes)?;
+        for name in drop {
+            self.drop_namespace(&name)?;
+            changes.dropped += 1;
+        }
+        if forwarders {
+            changes.forwarders = forwarder::configure(&self.state_dir, &self.program, &plan.forwarders)?;
+        }
+        self.standing = Some(plan.clone());
+        Ok(changes)
+    }
+
+    /// Becomes readable when the anchor has ended, and with it everything.
+    #[must_use]
+    pub fn hangup(&self) -> BorrowedFd<'_> {
+        self.anchor.hangup()
+    }
+
+    /// The anchor's process.
+    #[must_use]
+    pub fn anchor_pid(&self) -> i32 {
+        self.anchor.pid()
+    }
+
+    /// A namespace's descriptor. Whoever keeps it keeps the namespace.
+    ///
+    /// # Errors
+    /// When no such namespace stands.
+    pub fn namespace_fd(&self, name: &NamespaceName) -> Result<OwnedFd, Error> {
+        self.anchor.open(&name.0)
+    }
+
+    /// The named counters of a namespace's packet filter: `refused-out-ENI`, `refused-in-ENI`, `left-ENI`,
+    /// `left-gateway`, `refused-gateway`, `spoofed`.
+    ///
+    /// # Errors
+    /// When no such namespace stands, or `nft` fails.
+    pub fn counters(&self, name: &NamespaceName) -> Result<BTreeMap<String, Counter>, Error> {
+        self.inside(name, || nft::counters().during(|| format!("read the counters of {}", name.0)))
+    }
+
+    /// The flows a namespace's connection tracking knows. A flow between two interfaces of a router is there once.
+    ///
+    /// # Errors
+    /// When no such namespace stands, or the kernel does not list them.
+    pub fn tracked(&self, name: &NamespaceName) -> Result<Vec<Tracked>, Error> {
+        self.inside(name, || tracked::tracked().during(|| format!("read the connections of {}", name.0)))
+    }
+
+    /// The flows of TCP and UDP that a router's security groups refused in the last ten minutes.
+    ///
+    /// # Errors
+    /// When no such namespace stands, or `nft` fails.
+    pub fn refused(&self, name: &NamespaceName) -> Result<Vec<Refused>, Error> {
+        self.inside(name, || nft::refused().during(|| format!("read the refused flows of {}", name.0)))
+    }
+
+    /// Ends the forwarder, the anchor and with them every namespace. Processes that were started inside must be
+    /// ended first, or their namespace stays until they end.
+    ///
+    /// # Errors
+    /// When one of them does not end.
+    pub fn down(self) -> Result<(), Error> {
+        down(&self.state_dir).map(|_| ())
+    }
+}
+
+/// Ends what stands for a state directory, whoever made it. Says whether anything did.
+///
+/// # Errors
+/// When the forwarder or the anchor does not end.
+pub fn down(state_dir: &Path) -> Result<bool, Error> {
+    let forwarder = forwarder::end(state_dir)?;
+    let anchor = Anchor::connect(state_dir)?.map(Anchor::quit).transpose()?;
+    Ok(forwarder || anchor.is_some())
+}
+
+/// The namespaces in which two plans differ.
+fn difference(old: &Plan, new: &Plan) -> BTreeSet<NamespaceName> {
+    let mut touched = BTreeSet::new();
+    for (one, other) in [(old, new), (new, old)] {
+        for (name, namespace) in &one.namespaces {
+            if other.namespaces.get(name) != Some(namespace) {
+                touched.insert(name.clone());
+            }
+        }
+        for link in one.links.difference(&other.links) {
+            touched.extend([link.a.namespace.clone(), link.b.namespace.clone()]);
+        }
+    }
+    touched
+}
+
+/// The ends by namespace; refuses links without one, and two devices of one name.
+fn ends(plan: &Plan) -> Result<Ends<'_>, Error> {
+    let mut ends: Ends<'_> = plan.namespaces.keys().map(|name| (name, Vec::new())).collect();
+    for Link { a, b } in &plan.links {
+        for end in [a, b] {
+            let there = ends.get_mut(&end.namespace).ok_or_else(|| {
+                Error::Plan(format!(
+                    "device {} is in namespace {}, which is not planned",
+                    end.device, end.namespace.0
+                ))
+            })?;
+            if there.iter().any(|other| other.device == end.device) {
+                return Err(Error::Plan(format!(
+                    "namespace {} has two devices named {}",
+                    end.namespace.0, end.device
+                )));
+            }
+            there.push(end);
+        }
+    }
+    Ok(ends)
+}

@@ -1,0 +1,99 @@
+//! Namespaces, their packet filters, and what is built on their devices.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use kura_model::plan::{NamespaceName, Plan};
+
+use super::{Changes, Ends, Fabric};
+use crate::{error::Error, inside::enter, kernel, nft, parallel::parallel};
+
+/// A namespace that stands.
+pub(super) struct Standing {
+    pub(super) name: NamespaceName,
+    pub(super) descriptor: OwnedFd,
+}
+
+impl Fabric {
+    /// Makes the namespaces that are not there.
+    pub(super) fn make(
+        &self,
+        names: Vec<NamespaceName>,
+        changes: &mut Changes,
+    ) -> Result<Vec<Standing>, Error> {
+        let made = parallel(&names, |name| {
+            // A connection of its own each: the anchor makes them at the same time.
+            let anchor = crate::Anchor::connect(&self.state_dir)?
+                .ok_or_else(|| Error::Anchor("the anchor has ended, and every namespace with it".into()))?;
+            anchor.create(&name.0)
+        })?;
+        let mut standing = Vec::with_capacity(names.len());
+        for (name, (descriptor, made)) in names.into_iter().zip(made) {
+            changes.made += usize::from(made);
+            standing.push(Standing { name, descriptor });
+        }
+        Ok(standing)
+    }
+
+    /// Before any device: what a namespace must not let pass, it never lets pass.
+    pub(super) fn load_filters(
+        &mut self,
+        plan: &Plan,
+        standing: &[Standing],
+        changes: &mut Changes,
+    ) -> Result<(), Error> {
+        let results = parallel(standing, |Standing { name, descriptor }| {
+            let Some(namespace) = plan.namespaces.get(name) else { return Ok((None, 0)) };
+            enter(descriptor.as_fd())?;
+            let mut changed =
+                kernel::settings(namespace.forwards).map_err(|failure| system(name, failure))?;
+            let (loaded, loads) = nft::apply(&name.0, &namespace.filter, self.filters.get(name))?;
+            changed += loads;
+            Ok((loaded, changed))
+        })?;
+        for (Standing { name, .. }, (loaded, changed)) in standing.iter().zip(results) {
+            changes.changed += changed;
+            if loaded.as_ref() == self.filters.get(name) {
+                continue;
+            }
+            let note = loaded.as_ref().map(|loaded| loaded.mark.write());
+            self.anchor.note(&name.0, &note.unwrap_or_default())?;
+            match loaded {
+                Some(loaded) => self.filters.insert(name.clone(), loaded),
+                None => self.filters.remove(name),
+            };
+        }
+        Ok(())
+    }
+
+    /// Its devices go with it; processes that are still inside keep an empty shell.
+    pub(super) fn drop_namespace(&mut self, name: &NamespaceName) -> Result<(), Error> {
+        let descriptor = self.anchor.open(&name.0)?;
+        crate::inside::inside(descriptor.as_fd(), || {
+            let failed = |error| system(name, ("remove devices".to_owned(), error));
+            let devices = kernel::devices().map_err(failed)?;
+            kernel::delete_devices(devices.values().filter(|device| device.kind.is_some())).map_err(failed)
+        })?;
+        self.filters.remove(name);
+        self.anchor.forget(&name.0)
+    }
+}
+
+/// Addresses, routes and rules, once all devices are there.
+pub(super) fn settle_all(
+    plan: &Plan,
+    ends: &Ends<'_>,
+    standing: &[Standing],
+    changes: &mut Changes,
+) -> Result<(), Error> {
+    let results = parallel(standing, |Standing { name, descriptor }| {
+        let (Some(namespace), Some(ends)) = (plan.namespaces.get(name), ends.get(name)) else { return Ok(0) };
+        enter(descriptor.as_fd())?;
+        kernel::settle(namespace, ends).map_err(|failure| system(name, failure))
+    })?;
+    changes.changed += results.into_iter().sum::<usize>();
+    Ok(())
+}
+
+pub(super) fn system(name: &NamespaceName, (action, source): (String, std::io::Error)) -> Error {
+    Error::System { action: format!("{action} in namespace {}", name.0), source }
+}

@@ -1,0 +1,157 @@
+//! Makes a namespace's packet filter what its plan says, if it is not.
+
+use std::collections::BTreeMap;
+
+use kura_model::plan::Filter;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{
+    IDLE_TABLE, TABLE, compile,
+    run::{names, transact},
+    table::{Names, Table, remove},
+};
+use crate::{
+    error::{During as _, Error},
+    kernel::{conntrack_settings, filter_generation},
+};
+
+/// What was loaded, and the filter's generation right after it: as long as that is the generation, nobody has
+/// changed it. The anchor keeps it with the namespace, for the next daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    main: u64,
+    idle: u64,
+    generation: u32,
+}
+
+impl Mark {
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ');
+        let mut hash = || u64::from_str_radix(parts.next()?, 16).ok();
+        let (main, idle) = (hash()?, hash()?);
+        Some(Self { main, idle, generation: parts.next()?.parse().ok()? })
+    }
+
+    pub(crate) fn write(self) -> String {
+        format!("{:x} {:x} {}", self.main, self.idle, self.generation)
+    }
+}
+
+/// A packet filter as we left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Loaded {
+    pub(crate) mark: Mark,
+    /// What it consists of, unless an earlier daemon loaded it.
+    names: Option<BTreeMap<String, Names>>,
+}
+
+impl Loaded {
+    /// What the anchor kept for an earlier daemon.
+    pub(crate) fn read(note: &str) -> Option<Self> {
+        Mark::read(note).map(|mark| Self { mark, names: None })
+    }
+}
+
+/// A table to load, or only the name of one that must not be.
+enum Wanted {
+    Table(Table),
+    Nothing(&'static str),
+}
+
+impl Wanted {
+    fn hash(&self) -> u64 {
+        match self {
+            Self::Table(table) => xxh3_64(table.text().as_bytes()),
+            Self::Nothing(_) => 0,
+        }
+    }
+}
+
+/// Loads what the thread's namespace must let pass. `last` is what was loaded last, if known; returns what is loaded
+/// now and how much was changed.
+pub(crate) fn apply(
+    name: &str,
+    filter: &Filter,
+    last: Option<&Loaded>,
+) -> Result<(Option<Loaded>, usize), Error> {
+    let what = || format!("read the packet filter of namespace {name}");
+    let rules = compile(filter)?;
+    let mut conntrack = None;
+    let mut wanted = [Wanted::Nothing(TABLE), Wanted::Nothing(IDLE_TABLE)];
+    if let Some(rules) = rules {
+        conntrack = rules.idle_timeout;
+        wanted[0] = Wanted::Table(rules.main);
+        wanted[1] = rules.idle.map_or(Wanted::Nothing(IDLE_TABLE), Wanted::Table);
+    }
+    let before = filter_generation().during(what)?;
+    let [main, idle] = [wanted[0].hash(), wanted[1].hash()];
+    let standing = last.filter(|last| last.mark.generation == before);
+    let mut changed = 0;
+    let mut new = standing.cloned();
+    if standing.is_none_or(|last| (last.mark.main, last.mark.idle) != (main, idle)) {
+        let same = [
+            standing.is_some_and(|last| last.mark.main == main),
+            standing.is_some_and(|last| last.mark.idle == idle),
+        ];
+        let names = match standing.and_then(|last| last.names.clone()) {
+            Some(names) => names,
+            None if before == UNTOUCHED => BTreeMap::new(),
+            None => names().during(what)?,
+        };
+        let loaded = load(name, &wanted, same, &names)?;
+        changed += usize::from(loaded);
+        let generation = filter_generation().during(what)?;
+        // Otherwise someone else changed something meanwhile: the next look will load it again.
+        let ours = before.wrapping_add(loaded.into());
+        let tables = wanted.iter().filter_map(|wanted| match wanted {
+            Wanted::Table(table) => Some((table.name.to_owned(), table.names())),
+            Wanted::Nothing(_) => None,
+        });
+        let mark = Mark { main, idle, generation };
+        new = (generation == ours).then(|| Loaded { mark, names: Some(tables.collect()) });
+    }
+    if let Some(idle_timeout) = conntrack {
+        changed += conntrack_settings(idle_timeout)
+            .map_err(|(action, source)| Error::System { action: format!("{action} in {name}"), source })?;
+    }
+    Ok((new, changed))
+}
+
+/// The generation of a namespace whose packet filter nobody ever changed.
+const UNTOUCHED: u32 = 1;
+
+/// One transaction for all that is not the same. Says whether there was anything to do.
+fn load(
+    name: &str,
+    wanted: &[Wanted; 2],
+    same: [bool; 2],
+    standing: &BTreeMap<String, Names>,
+) -> Result<bool, Error> {
+    let what = || format!("load the packet filter of namespace {name}");
+    let none = Names::default();
+    let mut script = String::new();
+    let mut force = String::new();
+    for (wanted, same) in wanted.iter().zip(same) {
+        match wanted {
+            _ if same => {}
+            Wanted::Table(table) => {
+                script += &table.replace(standing.get(table.name).unwrap_or(&none));
+                force += &table.force();
+            }
+            Wanted::Nothing(table) if standing.contains_key(*table) => {
+                script += &remove(table);
+                force += &remove(table);
+            }
+            Wanted::Nothing(_) => {}
+        }
+    }
+    if script.is_empty() {
+        return Ok(false);
+    }
+    // Someone may have made a chain or a set of one of our names, of another kind: then all of it goes.
+    if transact(&script).during(what)?.is_ok() {
+        return Ok(true);
+    }
+    let forced = transact(&force).during(what)?;
+    forced.map(|()| true).map_err(|message| Error::Filter { namespace: name.to_owned(), message })
+}
