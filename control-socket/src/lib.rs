@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use client::{AskError, ask};
-pub use server::{bind, serve};
+pub use server::{MAX_CONNECTIONS, bind, serve};
 
 /// How long a peer may take to send its side.
 const PATIENCE: Duration = Duration::from_secs(10);

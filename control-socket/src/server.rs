@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::{PATIENCE, Reply, ShortPath};
 
 /// Most connections at a time; more wait to be accepted.
-const MAX_CONNECTIONS: usize = 16;
+pub const MAX_CONNECTIONS: usize = 16;
 /// Longest request. The longest there is names as many caches as fit into a token.
 const MAX_REQUEST_BYTES: u64 = 64 * 1024;
 /// How long a shutdown waits for operations that are under way.

@@ -33,6 +33,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
             "kura-tokens",
             "kura-store",
             "kura-commands",
+            "kura-control-socket",
             "kura-front-grpc",
             "kura-check",
         ],

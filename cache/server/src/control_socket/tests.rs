@@ -1,10 +1,12 @@
 use std::io::{BufRead, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as BlockingStream;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::client::AskError;
+use kura_control_socket::MAX_CONNECTIONS;
+
 use super::*;
 use crate::admin::tests::{Bench, new_key};
 
