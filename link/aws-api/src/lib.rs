@@ -1,8 +1,8 @@
 //! EC2, Elastic Load Balancing v2, STS and CloudFormation as `aws` and boto3 speak them.
 //!
 //! A request comes in whole and an answer goes out whole: [`Api::answer`] knows no socket, no clock and no runtime.
-//! It checks where the request comes from ([`guard`]), who signed it ([`signature`]), reads its form ([`query`]), finds
-//! the action, and writes AWS's XML ([`xml`]). Reading actions look at [`kura_model::State`], the others make a
+//! It checks where the request comes from (`guard`), who signed it (`signature`), reads its form (`query`), finds
+//! the action, and writes AWS's XML (`xml`). Reading actions look at [`kura_model::State`], the others make a
 //! [`kura_model::Change`]; whether it may be made is the model's to say.
 //!
 //! The shapes are botocore's models; `tests/` drives this with boto3 and the `aws` command line and compares each

@@ -5,13 +5,14 @@
 //! only if connection tracking forgets it sooner; it keeps ended TCP connections for two minutes.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::net::Ipv4Addr;
 
 use crate::commands::status::holder;
 use anyhow::Result;
-use kura_model::State;
 use kura_model::plan::NamespaceName;
+use kura_model::{NetworkInterface, State};
 use kura_netns::{Fabric, Refused, Tracked};
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +72,7 @@ impl fmt::Display for Flow {
 }
 
 /// What makes two looks see the same flow.
-type Key = (String, Ipv4Addr, Ipv4Addr, u16, u16, u8, Action);
+type Key = (String, (Ipv4Addr, Ipv4Addr, u16, u16), u8, Action);
 
 /// The flows seen so far.
 #[derive(Default)]
@@ -88,31 +89,16 @@ impl FlowLog {
         for vpc in state.vpcs.values() {
             let router = NamespaceName::router(&vpc.id);
             for tracked in fabric.tracked(&router)? {
-                let Tracked { source, destination, source_port, destination_port, protocol, .. } = tracked;
-                let there = (source, destination, source_port, destination_port);
-                let back = (destination, source, destination_port, source_port);
-                for (address, ends, packets, bytes) in [
-                    (source, there, tracked.packets, tracked.bytes),
-                    (destination, there, tracked.packets, tracked.bytes),
-                    (source, back, tracked.packets_back, tracked.bytes_back),
-                    (destination, back, tracked.packets_back, tracked.bytes_back),
-                ] {
-                    if packets > 0
-                        && let Some(interface) = state.interface_at(&vpc.id, address)
-                    {
-                        let counted = (packets, bytes);
-                        self.see(state, interface, ends, protocol, counted, Action::Accept, now_seconds);
+                let (there, back) = both_ways(&tracked, now_seconds);
+                for flow in [there, back].into_iter().filter(|flow| flow.packets > 0) {
+                    for address in [tracked.source, tracked.destination] {
+                        self.see(state, state.interface_at(&vpc.id, address), flow.clone());
                     }
                 }
             }
             for refused in fabric.refused(&router)? {
-                let Refused { source, destination, source_port, destination_port, protocol, .. } = refused;
-                let at = if refused.is_ingress { destination } else { source };
-                if let Some(interface) = state.interface_at(&vpc.id, at) {
-                    let ends = (source, destination, source_port, destination_port);
-                    let counted = (refused.packets, refused.bytes);
-                    self.see(state, interface, ends, protocol, counted, Action::Reject, now_seconds);
-                }
+                let at = if refused.is_ingress { refused.destination } else { refused.source };
+                self.see(state, state.interface_at(&vpc.id, at), rejected(&refused, now_seconds));
             }
         }
         while self.flows.len() > MOST {
@@ -125,35 +111,24 @@ impl FlowLog {
         Ok(())
     }
 
-    fn see(
-        &mut self,
-        state: &State,
-        interface: &kura_model::NetworkInterface,
-        (source, destination, source_port, destination_port): (Ipv4Addr, Ipv4Addr, u16, u16),
-        protocol: u8,
-        (packets, bytes): (u64, u64),
-        action: Action,
-        now: u64,
-    ) {
-        let id = interface.id.to_string();
-        let key = (id.clone(), source, destination, source_port, destination_port, protocol, action);
-        let flow = self.flows.entry(key).or_insert_with(|| Flow {
+    /// Takes a flow as it is now at an interface, if that is one.
+    fn see(&mut self, state: &State, interface: Option<&NetworkInterface>, flow: Flow) {
+        let Some(interface) = interface else { return };
+        let flow = Flow {
             account_id: interface.owner.to_string(),
-            interface_id: id,
+            interface_id: interface.id.to_string(),
             holder: holder(state, &interface.holder).0,
-            source,
-            destination,
-            source_port,
-            destination_port,
-            protocol,
-            packets: 0,
-            bytes: 0,
-            start: now,
-            end: now,
-            action,
-        });
-        if flow.packets != packets {
-            (flow.packets, flow.bytes, flow.end) = (packets, bytes, now);
+            ..flow
+        };
+        let ends = (flow.source, flow.destination, flow.source_port, flow.destination_port);
+        let key = (flow.interface_id.clone(), ends, flow.protocol, flow.action);
+        match self.flows.entry(key) {
+            Entry::Vacant(new) => drop(new.insert(flow)),
+            Entry::Occupied(mut known) if known.get().packets != flow.packets => {
+                let start = known.get().start;
+                known.insert(Flow { start, ..flow });
+            }
+            Entry::Occupied(_) => {}
         }
     }
 
@@ -162,5 +137,53 @@ impl FlowLog {
         let mut flows: Vec<Flow> = self.flows.values().cloned().collect();
         flows.sort_by_key(|flow| flow.start);
         flows
+    }
+}
+
+/// A tracked flow's two directions, nobody's yet.
+fn both_ways(tracked: &Tracked, now: u64) -> (Flow, Flow) {
+    let there = Flow {
+        account_id: String::new(),
+        interface_id: String::new(),
+        holder: String::new(),
+        source: tracked.source,
+        destination: tracked.destination,
+        source_port: tracked.source_port,
+        destination_port: tracked.destination_port,
+        protocol: tracked.protocol,
+        packets: tracked.packets,
+        bytes: tracked.bytes,
+        start: now,
+        end: now,
+        action: Action::Accept,
+    };
+    let back = Flow {
+        source: tracked.destination,
+        destination: tracked.source,
+        source_port: tracked.destination_port,
+        destination_port: tracked.source_port,
+        packets: tracked.packets_back,
+        bytes: tracked.bytes_back,
+        ..there.clone()
+    };
+    (there, back)
+}
+
+/// A refused flow, nobody's yet.
+fn rejected(refused: &Refused, now: u64) -> Flow {
+    Flow {
+        account_id: String::new(),
+        interface_id: String::new(),
+        holder: String::new(),
+        source: refused.source,
+        destination: refused.destination,
+        source_port: refused.source_port,
+        destination_port: refused.destination_port,
+        protocol: refused.protocol,
+        packets: refused.packets,
+        bytes: refused.bytes,
+        start: now,
+        end: now,
+        action: Action::Reject,
     }
 }
