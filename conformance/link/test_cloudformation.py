@@ -5,7 +5,7 @@ import json
 import pytest
 
 from conftest import ROOT
-from test_command_line import aws
+from test_command_line import aws, version  # noqa: F401
 from test_ec2_network import default_vpc
 from test_endpoints import allow, publish, subnet
 
@@ -133,6 +133,7 @@ def test_change_sets_templates_and_exports(me, refused):
     assert "TemplateBody" in error.message
 
 
+@pytest.mark.usefixtures("version")
 def test_the_command_lines_own_sequences(server, parameters):
     file = str(ROOT / "deploy/consumer.yaml")
     overrides = [f"{key}={value}" for key, value in parameters.items()]

@@ -5,7 +5,20 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from conftest import CONSUMER, REGION
+
+# Version 1 comes from pip; version 2 is Debian's package.
+COMMAND_LINES = {"v1": [sys.executable, "-m", "awscli"], "v2": ["/usr/bin/aws"]}
+
+
+@pytest.fixture(params=COMMAND_LINES)
+def version(request, server):
+    """Makes `aws` that version's command line."""
+    server.command_line = COMMAND_LINES[request.param]
+    said = subprocess.run([*server.command_line, "--version"], capture_output=True, text=True, timeout=60).stdout
+    assert said.startswith(f"aws-cli/{request.param[1:]}."), f"{said!r}: apt-get install awscli for version 2"
 
 
 def aws(server, *arguments, fails=False, text=False):
@@ -18,7 +31,7 @@ def aws(server, *arguments, fails=False, text=False):
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_MAX_ATTEMPTS": "1",
     }
-    command = [sys.executable, "-m", "awscli", "--endpoint-url", server.url, "--output", "json", *arguments]
+    command = [*server.command_line, "--endpoint-url", server.url, "--output", "json", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert (done.returncode != 0) == fails, done.stderr
     if fails:
@@ -28,6 +41,7 @@ def aws(server, *arguments, fails=False, text=False):
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
+@pytest.mark.usefixtures("version")
 def test_what_a_user_types(server):
     assert aws(server, "sts", "get-caller-identity")["Account"] == CONSUMER[2]
     vpc = aws(server, "ec2", "describe-vpcs", "--filters", "Name=is-default,Values=true")["Vpcs"][0]["VpcId"]

@@ -56,6 +56,10 @@ pub fn create_change_set(
             )));
         }
     };
+    // One that was executed is only a memory, and gives way: `aws cloudformation deploy` names them by the second.
+    stack.change_sets.retain(|_, other| {
+        other.name != request.change_set_name || other.execution_status != "EXECUTE_COMPLETE"
+    });
     if stack.change_sets.values().any(|other| other.name == request.change_set_name) {
         return Err(Error::new(
             "AlreadyExistsException",
