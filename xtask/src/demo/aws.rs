@@ -63,13 +63,19 @@ impl Aws {
         words: &[&str],
         args: impl IntoIterator<Item = &'b str>,
     ) -> Result<()> {
+        let code = format!("({code})");
+        let words: Vec<&str> = [code.as_str()].into_iter().chain(words.iter().copied()).collect();
+        self.fails(&words, args)
+    }
+
+    /// Runs a command that must fail and say every one of `words`.
+    pub(crate) fn fails<'b>(&self, words: &[&str], args: impl IntoIterator<Item = &'b str>) -> Result<()> {
         let run = self.command(args);
         let said = run.collect(true)?;
-        ensure!(!said.status.success(), "`{run}` should have been refused");
+        ensure!(!said.status.success(), "`{run}` should have failed");
         let all = said.all.join("\n");
-        let code = format!("({code})");
-        for word in [code.as_str()].iter().chain(words) {
-            ensure!(all.contains(word), "the refusal does not say {word:?}");
+        for word in words {
+            ensure!(all.contains(word), "it does not say {word:?}");
         }
         Ok(())
     }

@@ -2,12 +2,13 @@
 //!
 //! A provider offers `kura` on an instance of its VPC; a consumer deploys the article's template with the real `aws`
 //! and uses the cache from a host in its own VPC, by the names it always used. [`world`] is the link all of it runs
-//! on; [`provider`], [`consumer`] and [`host`] are who acts, [`scene`] is all of them together; [`story`] is the steps in
-//! the article's order, made of [`stack`], [`check`], [`lockdown`], [`names`], [`refusals`] and [`flows`]; [`page`]
-//! draws what came of it. Nothing leaves the machine, and the
-//! host's own network is not touched.
+//! on; [`provider`], [`consumer`] and [`host`] are who acts, [`scene`] is all of them together; [`story`] is the steps
+//! in the article's order, made of [`stack`], [`check`], [`lockdown`], [`names`], [`refusals`] and [`flows`]; [`page`]
+//! draws what came of it, with [`topology`] and [`chart`]. Nothing leaves the machine, and the host's own network is
+//! not touched.
 
 mod aws;
+mod chart;
 mod check;
 mod consumer;
 mod flows;
@@ -21,6 +22,7 @@ mod refusals;
 mod scene;
 mod stack;
 mod story;
+mod topology;
 mod world;
 
 use std::{fs, net::Ipv4Addr, path::PathBuf, process::ExitCode};

@@ -63,8 +63,12 @@ fn stack_without_service(world: &World<'_>, consumer: &Consumer) -> Result<()> {
     fs::write(&template, content).with_context(|| format!("cannot write {}", template.display()))?;
     let body = format!("file://{}", template.display());
     aws.ask(["cloudformation", "create-stack", "--stack-name", name, "--template-body", &body])?;
-    let wait = ["cloudformation", "wait", "stack-rollback-complete", "--stack-name", name];
-    aws.ask(wait)?;
+    let wait = ["cloudformation", "wait", "stack-create-complete", "--stack-name", name];
+    aws.fails(&["terminal failure state"], wait)?;
+    let status =
+        ["cloudformation", "describe-stacks", "--stack-name", name, "--query", "Stacks[0].StackStatus"];
+    let status = aws.word(status)?;
+    ensure!(status == "ROLLBACK_COMPLETE", "the stack is {status}");
     let failed =
         "StackEvents[?ResourceStatus=='CREATE_FAILED'].{Id:LogicalResourceId,Reason:ResourceStatusReason}";
     let events =
