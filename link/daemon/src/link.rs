@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use kura_aws_api::{Api, Settings};
 use kura_model::plan::{NamespaceName, Plan};
 use kura_model::{AccountId, Cloud, Health, InstanceId, InstanceState, State, plan, trace};
@@ -110,14 +110,11 @@ impl Link {
         let before = world.version();
         let health = self.health.lock().clone();
         let response = self.api.read().answer(request, &mut *world, &health);
-        if world.version() == before {
-            return response;
-        }
         if let Err(error) = world.sync() {
-            tracing::error!(%error, "a change could not be written down");
-            let mut response =
-                Response::new(Bytes::from(format!("the change could not be written down: {error}\n")));
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            tracing::error!(%error, "a change could not be written down, and was not made");
+            return unwritten(&error);
+        }
+        if world.version() == before {
             return response;
         }
         // The request stands as it was answered; what the kernel refused is tried again, and shown by `status`.
@@ -205,7 +202,6 @@ impl Link {
             Question::Publish(publication) => {
                 let mut world = self.world.lock();
                 let published = world.together(|cloud| publish::publish(cloud, &publication))?;
-                world.sync()?;
                 self.settle(&world)?;
                 Ok(Answer::Published(published))
             }
@@ -228,7 +224,6 @@ impl Link {
                 *self.api.write() = api(&self.options, &keys);
                 let mut world = self.world.lock();
                 world.together(|cloud| open_account(cloud, &account))?;
-                world.sync()?;
                 self.settle(&world)?;
                 Ok(Answer::Key(key))
             }
@@ -297,6 +292,21 @@ fn inside(state: &State, id: &str) -> Result<Inside> {
         resolver: vpc.dns_support.then(|| (u32::from(vpc.cidr.network()) + 2).into()),
         search: format!("{}.compute.internal", state.region),
     })
+}
+
+/// In EC2's words, which every SDK reads whatever the service is.
+fn unwritten(error: &impl std::fmt::Display) -> Response<Bytes> {
+    let text = format!("the change could not be written down, and was not made: {error}");
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>InternalError</Code>\
+         <Message>{text}</Message></Error></Errors><RequestID>{}</RequestID></Response>",
+        rim::hex(32)
+    );
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    response
 }
 
 fn api(options: &Options, keys: &Keys) -> Api {

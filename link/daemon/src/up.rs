@@ -53,7 +53,7 @@ impl Up {
             .create(state_dir)
             .with_context(|| format!("cannot make the state directory {}", state_dir.display()))?;
         let state_dir = std::path::absolute(state_dir)?;
-        if let Some(pid) = journal::holder(&state_dir) {
+        if let Some(pid) = journal::holder(&state_dir)? {
             bail!(
                 "{} is in use by another kura-link (pid {pid}); stop it with `kura-link down`",
                 state_dir.display()

@@ -27,12 +27,12 @@ impl Down {
     /// # Errors
     /// A daemon that does not stop, what the operating system said.
     pub fn run(self, state_dir: &Path) -> Result<ExitCode> {
-        if let Some(pid) = holder(state_dir) {
+        if let Some(pid) = holder(state_dir)? {
             if let Err(error) = request(state_dir, &Request::Stop) {
                 tracing::warn!(%error, pid, "the daemon does not answer; waiting for it to end");
             }
             let since = Instant::now();
-            while holder(state_dir) == Some(pid) {
+            while holder(state_dir)? == Some(pid) {
                 if since.elapsed() > PATIENCE {
                     bail!("the daemon (pid {pid}) does not stop; end it with `kill -9 {pid}` and try again");
                 }
