@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
 use kura_aws_api::{Api, Settings};
@@ -233,7 +233,12 @@ impl Link {
             Question::Trace { from, name, port } => {
                 let world = self.world.lock();
                 let health = self.health.lock();
-                let trace = trace(world.state(), &health, &InstanceId::new(from), &name, port);
+                let from = InstanceId::new(from);
+                ensure!(
+                    world.state().instances.contains_key(&from),
+                    "The instance ID '{from}' does not exist"
+                );
+                let trace = trace(world.state(), &health, &from, &name, port);
                 Ok(Answer::Trace(told(&trace)?))
             }
             Question::Flows => {

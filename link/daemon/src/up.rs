@@ -187,8 +187,8 @@ async fn repair(link: Arc<Link>) {
 fn upstream(given: Option<&str>) -> Result<Upstream> {
     match given {
         Some("none") => Ok(Upstream::None),
-        Some(server) => {
-            let server = server.parse().or_else(|_| server.parse().map(|ip| SocketAddr::new(ip, 53)));
+        Some(given) => {
+            let server = given.parse().or_else(|_| given.parse().map(|ip| SocketAddr::new(ip, 53)));
             let server = server.with_context(|| {
                 format!("--upstream {given:?} is neither `none` nor an address such as 192.0.2.1:53")
             })?;

@@ -1,20 +1,10 @@
 //! What the command line says to wrong input, and what it never says.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test")]
-
-mod common;
-
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
-use common::{As, Daemon, traffic};
-
-#[test]
-#[ignore = "run by the other tests, in an instance"]
-fn part_that_runs_in_an_instance() {
-    traffic::part();
-}
+use crate::common::{self, As, Daemon};
 
 #[test]
 fn without_a_daemon_every_command_says_so() {
