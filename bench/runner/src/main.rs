@@ -5,6 +5,7 @@
 
 mod hit_ratio;
 mod instructions;
+mod link;
 mod memory;
 mod procfs;
 mod ratio;
@@ -43,7 +44,13 @@ enum What {
     Memory,
     /// Hit ratio on a Zipf trace with little memory.
     HitRatio,
-    /// Everything.
+    /// Latency and throughput of the link's paths; needs the right to make network namespaces.
+    Link {
+        /// The program that makes namespaces and traffic [default: beside this program].
+        #[arg(long)]
+        netns_test: Option<PathBuf>,
+    },
+    /// Everything of the cache.
     All(RatioArgs),
 }
 
@@ -96,6 +103,12 @@ async fn run(cli: &Cli, binaries: &Binaries) -> anyhow::Result<()> {
         What::Ratio(args) => finish(common, &ratio::measure(&plan(args, common.quick), binaries).await?),
         What::Memory => finish(common, &memory::measure(binaries, common.quick).await?),
         What::HitRatio => finish(common, &hit_ratio::measure(binaries, common.quick).await?),
+        What::Link { netns_test } => {
+            let beside =
+                std::env::current_exe().context("where this program is")?.with_file_name("netns-test");
+            let program = netns_test.clone().unwrap_or(beside);
+            finish(common, &link::measure(&program, common.quick)?)
+        }
         What::All(args) => {
             finish(common, &ratio::measure(&plan(args, common.quick), binaries).await?)?;
             if args.only_aa {

@@ -7,6 +7,7 @@ mod groups;
 mod instance;
 mod isolation;
 mod scale;
+mod speed;
 mod traffic;
 mod world;
 
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         "exec" => instance::exec(&state_dir, rest),
         scenario => match enter_privileges(&state_dir) {
             Ok(_) => {
-                run(scenario, &state_dir);
+                run(scenario, &state_dir, rest);
                 Ok(())
             }
             Err(Error::Privileges(why)) => {
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(scenario: &str, state_dir: &std::path::Path) {
+fn run(scenario: &str, state_dir: &std::path::Path, rest: &[String]) {
     match scenario {
         "kernel-path" => isolation::kernel_path(state_dir),
         "gateway" => isolation::gateway(state_dir),
@@ -66,6 +67,7 @@ fn run(scenario: &str, state_dir: &std::path::Path) {
         "forwarder-idle" => forwarding::idle(state_dir),
         "relay" => forwarding::relay(state_dir),
         "exec-all" => instance::all(state_dir),
+        "speed" => speed::speed(state_dir, rest),
         "scale" => scale::scale(state_dir),
         other => panic!("no scenario {other}"),
     }
