@@ -73,7 +73,7 @@ class Daemon:
     def run(self, *arguments, limit=LIMIT):
         """Runs a command that must succeed; what it printed."""
         done = self.ask(*arguments, limit=limit)
-        assert done.returncode == 0, f"kura-link {' '.join(map(str, arguments))}: {done.returncode}\n{done.stderr}"
+        assert done.returncode == 0, f"kura-link {' '.join(map(str, arguments))}: {done.returncode}\n{done.stderr}{done.stdout}"
         return done.stdout
 
     def json(self, *arguments):

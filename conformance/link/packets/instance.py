@@ -5,8 +5,9 @@ import os
 import pathlib
 import select
 import subprocess
+import time
 
-from daemon import EVERYTHING, LIMIT, python, user
+from daemon import LIMIT, python
 
 AGENT = (pathlib.Path(__file__).parent / "agent.py").read_text()
 # Long enough for a packet that passes, many times over.
@@ -187,4 +188,10 @@ class World:
         self.daemon.down()
 
 
-__all__ = ["EVERYTHING", "Instance", "PATIENCE", "SILENCE", "World", "user"]
+def wait_for(holds, seconds=3):
+    """Until something holds; what it was."""
+    deadline = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
+        time.sleep(0.05)
+    return found

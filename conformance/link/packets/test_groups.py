@@ -3,7 +3,7 @@
 import pytest
 
 from daemon import EVERYTHING
-from instance import PATIENCE, SILENCE
+from instance import PATIENCE, SILENCE, wait_for
 
 TCP, OTHER = 7000, 7001
 
@@ -204,11 +204,3 @@ def test_a_forged_source_gets_nobody_in(me, web, near, far):
 def told(web):
     return [one["data"] for one in web.agent("seen", port=TCP, kind="udp")]
 
-
-def wait_for(holds):
-    import time
-
-    deadline = time.monotonic() + 3
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen within three seconds"
-        time.sleep(0.02)
