@@ -83,7 +83,10 @@ def user_data(world, me, script):
 
 def test_user_data_runs_once_as_nobody(world, me):
     id = user_data(world, me, SCRIPT % world.daemon.state_dir)
-    logs = wait_for(lambda: (text := world.daemon.ask("logs", id).stdout).endswith("end\n") and text, 10)
+    try:
+        logs = wait_for(lambda: (text := world.daemon.ask("logs", id).stdout).endswith("end\n") and text, 3)
+    except AssertionError:
+        raise AssertionError(world.daemon.ask("logs", id)) from None
     assert "user 65534 on nameserver 172.31.0.2" in logs and "to stderr" in logs
     assert "CapEff:\t0000000000000000" in logs
     # The state directory's secrets are not to be seen from inside.
