@@ -100,7 +100,7 @@ def test_user_data_runs_once_as_nobody(world, me):
 def test_user_data_that_is_no_script_is_said_not_to_be_run(world, me):
     id = user_data(world, me, "echo not run")
     logs = wait_for(lambda: world.daemon.ask("logs", id).stdout, 10)
-    assert logs == "the user data does not begin with #!, so it is not run\n"
+    assert logs == "the user data is not run: it does not begin with #!\n"
     done = world.daemon.ask("logs", "i-00000000000000000")
     assert done.returncode != 0 and "has printed nothing" in done.stderr
 
