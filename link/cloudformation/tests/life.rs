@@ -3,6 +3,8 @@
 
 mod common;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use common::Memory;
 use kura_model::{InstanceState, RouteTarget, Traffic};
 
@@ -40,7 +42,8 @@ fn every_resource_type_is_made_as_the_template_says() {
     assert_eq!(traffic[1].1, Traffic::Tcp(8443, 8443));
     assert_eq!(traffic[2].1, Traffic::All);
     let server = &state.instances[cloud.physical("provider", "Server").as_str()];
-    assert_eq!(server.user_data.as_deref(), Some("#!/bin/sh\necho hello-ap-northeast-1 ${HOME} hush-hush\n"));
+    let script = "#!/bin/sh\necho hello-ap-northeast-1 ${HOME} hush-hush\n";
+    assert_eq!(server.user_data, Some(STANDARD.encode(script)));
     assert_eq!(server.instance_type, "t3.micro");
     let balancer = &state.load_balancers[cloud.physical("provider", "Balancer").as_str()];
     assert!(balancer.cross_zone);

@@ -112,7 +112,8 @@ impl Resolvers {
         Ok(())
     }
 
-    /// Forgets every socket: the namespaces they were made in are gone.
+    /// Forgets every socket, since the namespaces they were made in are gone; the next [`Resolvers::bring`] makes
+    /// others.
     pub fn forget(&self) {
         self.inner.lock().serving.clear();
     }

@@ -9,13 +9,12 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use kura_aws_api::BODY_LIMIT_BYTES;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::link::Link;
 
-/// Longest request: a template of 51,200 bytes, percent-coded, and its parameters, with room to spare.
-const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// Most connections at a time; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
 /// How long a client may take to send a request.
@@ -54,13 +53,13 @@ async fn answer(
     peer: SocketAddr,
 ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
     let (head, body) = request.into_parts();
-    let body = tokio::time::timeout(PATIENCE, Limited::new(body, MAX_BODY_BYTES).collect()).await;
+    let body = tokio::time::timeout(PATIENCE, Limited::new(body, BODY_LIMIT_BYTES).collect()).await;
     let body = match body {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) => {
             tracing::debug!(%error, %peer, "a request's body was refused");
             let text =
-                format!("the request cannot be read, or has more than {MAX_BODY_BYTES} bytes: {error}\n");
+                format!("the request cannot be read, or has more than {BODY_LIMIT_BYTES} bytes: {error}\n");
             return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, text));
         }
         Err(_) => {

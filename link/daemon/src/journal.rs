@@ -5,20 +5,27 @@
 //! can be torn: what follows the last sound line is cut away if nothing sound comes after it; damage before sound
 //! lines is no crash, and the daemon refuses to start on it.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+mod lock;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use kura_model::{Event, State, apply};
-use serde::{Deserialize, Serialize};
+use kura_model::{Event, State};
+
+pub use lock::holder;
+use record::{Line, line, replay};
 
 /// The journal's file in the state directory.
 const FILE: &str = "events.jsonl";
-/// The file whose lock a running daemon holds, and which tells its process id.
-const LOCK: &str = "lock";
-/// A journal longer than this is begun anew from its state at the next start.
+/// A journal with more events than this is begun anew from its state.
 const COMPACT_ABOVE_BYTES: u64 = 8 * 1024 * 1024;
+/// Begun anew only when the events are this many times the state they follow: a large state is not written often.
+const COMPACT_TIMES: u64 = 4;
 
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -49,22 +56,30 @@ pub enum JournalError {
         /// What is wrong with it.
         reason: String,
     },
-}
-
-/// A line of the journal.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Record {
-    State(Box<State>),
-    Event(Box<Event>),
+    /// An earlier failure left the file's end unknown.
+    #[error(
+        "{path}: a failed write could not be taken back, so no change is taken; see the log, free space, and \
+         start the daemon anew"
+    )]
+    Broken {
+        /// The journal.
+        path: PathBuf,
+    },
 }
 
 /// The open journal; nobody else has the state directory while it lives.
 pub struct Journal {
     file: File,
+    dir: PathBuf,
     path: PathBuf,
-    /// Written and not yet synced.
-    dirty: bool,
+    /// The length of the state it begins with.
+    begin_bytes: u64,
+    /// What was synced.
+    synced_bytes: u64,
+    /// What was written.
+    bytes: u64,
+    /// Whether the file's end is unknown.
+    is_broken: bool,
     _lock: File,
 }
 
@@ -74,28 +89,38 @@ impl Journal {
     /// # Errors
     /// [`JournalError`]: in use, unreadable, or damaged.
     pub fn open(dir: &Path, fresh: impl FnOnce() -> State) -> Result<(Self, State), JournalError> {
-        let lock = lock(dir)?;
+        let lock = lock::take(dir)?;
         let path = dir.join(FILE);
         let said = |error| JournalError::Io { path: path.clone(), error };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(&path).map_err(said)?;
-        let (state, sound) = replay(&file, &path)?;
+        let replayed = replay(&file, &path)?;
         let length = file.metadata().map_err(said)?.len();
-        if sound < length {
+        if replayed.sound_bytes < length {
             tracing::warn!(
-                bytes = length - sound,
+                bytes = length - replayed.sound_bytes,
                 "the journal's end was cut off in the middle of a line by a crash; nothing in it was acknowledged"
             );
-            file.set_len(sound).map_err(said)?;
+            file.set_len(replayed.sound_bytes).map_err(said)?;
         }
         file.seek(SeekFrom::End(0)).map_err(said)?;
-        let compact = state.is_none() || length > COMPACT_ABOVE_BYTES;
-        let state = state.unwrap_or_else(fresh);
-        let mut journal = Self { file, path, dirty: false, _lock: lock };
-        if compact {
-            journal.begin(dir, &state)?;
+        let mut journal = Self {
+            file,
+            dir: dir.to_owned(),
+            path,
+            begin_bytes: replayed.begin_bytes,
+            synced_bytes: replayed.sound_bytes,
+            bytes: replayed.sound_bytes,
+            is_broken: false,
+            _lock: lock,
+        };
+        let is_new = replayed.state.is_none();
+        let state = replayed.state.unwrap_or_else(fresh);
+        if is_new {
+            journal.begin(&state)?;
         }
+        journal.compact(&state)?;
         Ok((journal, state))
     }
 
@@ -104,131 +129,95 @@ impl Journal {
     /// # Errors
     /// What the operating system said; then the file ends as it did before.
     pub fn append(&mut self, event: &Event) -> Result<(), JournalError> {
-        let line = line(&Record::Event(Box::new(event.clone())));
-        let before = self.file.stream_position();
-        let wrote = line.and_then(|line| self.file.write_all(&line));
-        if wrote.is_err()
-            && let Ok(before) = before
-        {
-            // A half-written line must not stand before later ones.
-            let _ = self.file.set_len(before).and_then(|()| self.file.seek(SeekFrom::Start(before)));
+        self.check()?;
+        let written = line(&Line::Event(event)).and_then(|line| {
+            self.file.write_all(&line)?;
+            Ok(line.len() as u64)
+        });
+        match written {
+            Ok(bytes) => self.bytes += bytes,
+            Err(error) => {
+                // A half-written line must not stand before later ones.
+                self.cut(self.bytes);
+                return Err(self.said(error));
+            }
         }
-        wrote.map_err(|error| self.said(error))?;
-        self.dirty = true;
         Ok(())
     }
 
     /// Returns once everything appended would survive a crash.
     ///
     /// # Errors
-    /// What the operating system said.
+    /// What the operating system said. What was appended since the last sync is in doubt then: [`Journal::take_back`].
     pub fn sync(&mut self) -> Result<(), JournalError> {
-        if self.dirty {
+        if self.synced_bytes < self.bytes {
+            self.check()?;
             self.file.sync_data().map_err(|error| self.said(error))?;
-            self.dirty = false;
+            self.synced_bytes = self.bytes;
+        }
+        Ok(())
+    }
+
+    /// Removes what was appended since the last sync.
+    pub fn take_back(&mut self) {
+        if self.synced_bytes < self.bytes {
+            self.cut(self.synced_bytes);
+        }
+    }
+
+    /// Begins anew from `state`, which everything in the journal leads to, where that saves much.
+    ///
+    /// # Errors
+    /// What the operating system said; the journal stands as it was.
+    pub fn compact(&mut self, state: &State) -> Result<(), JournalError> {
+        let events = self.bytes - self.begin_bytes;
+        if events > COMPACT_ABOVE_BYTES && events / COMPACT_TIMES > self.begin_bytes {
+            self.begin(state)?;
         }
         Ok(())
     }
 
     /// Replaces the file by one that begins with `state`.
-    fn begin(&mut self, dir: &Path, state: &State) -> Result<(), JournalError> {
+    fn begin(&mut self, state: &State) -> Result<(), JournalError> {
         let new = self.path.with_extension("new");
         let made = || {
             let mut file =
                 OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
-            file.write_all(&line(&Record::State(Box::new(state.clone())))?)?;
+            let line = line(&Line::State(state))?;
+            file.write_all(&line)?;
             file.sync_all()?;
             std::fs::rename(&new, &self.path)?;
-            File::open(dir)?.sync_all()?;
-            Ok(file)
+            File::open(&self.dir)?.sync_all()?;
+            Ok((file, line.len() as u64))
         };
-        self.file = made().map_err(|error| JournalError::Io { path: new.clone(), error })?;
+        let (file, bytes) = made().map_err(|error| JournalError::Io { path: new.clone(), error })?;
+        self.file = file;
+        (self.begin_bytes, self.synced_bytes, self.bytes) = (bytes, bytes, bytes);
+        Ok(())
+    }
+
+    /// Makes the file end after `bytes`, or nothing is written to it again.
+    fn cut(&mut self, bytes: u64) {
+        let cut = self
+            .file
+            .set_len(bytes)
+            .and_then(|()| self.file.seek(SeekFrom::Start(bytes)))
+            .and_then(|_| self.file.sync_data());
+        self.bytes = bytes;
+        if let Err(error) = cut {
+            tracing::error!(%error, path = %self.path.display(), "a failed write cannot be taken back");
+            self.is_broken = true;
+        }
+    }
+
+    fn check(&self) -> Result<(), JournalError> {
+        if self.is_broken {
+            return Err(JournalError::Broken { path: self.path.clone() });
+        }
         Ok(())
     }
 
     fn said(&self, error: io::Error) -> JournalError {
         JournalError::Io { path: self.path.clone(), error }
     }
-}
-
-/// Takes the state directory, or tells who has it.
-fn lock(dir: &Path) -> Result<File, JournalError> {
-    let path = dir.join(LOCK);
-    let said = |error| JournalError::Io { path: path.clone(), error };
-    let mut options = OpenOptions::new();
-    let mut file =
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(said)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::Error(error)) => return Err(said(error)),
-        Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            file.read_to_string(&mut pid).map_err(said)?;
-            return Err(JournalError::Held { path: dir.to_owned(), pid: pid.trim().to_owned() });
-        }
-    }
-    let tell = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-    tell.map_err(said)?;
-    Ok(file)
-}
-
-/// The process id of the daemon that has a state directory, if one has.
-pub fn holder(dir: &Path) -> Option<u32> {
-    let mut file = File::open(dir.join(LOCK)).ok()?;
-    if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
-        return None;
-    }
-    let mut pid = String::new();
-    file.read_to_string(&mut pid).ok()?;
-    pid.trim().parse().ok()
-}
-
-/// The state a journal leads to, `None` for an empty one, and how many bytes of it are sound.
-fn replay(mut file: &File, path: &Path) -> Result<(Option<State>, u64), JournalError> {
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|error| JournalError::Io { path: path.to_owned(), error })?;
-    let damaged = |line, reason: String| JournalError::Damaged { path: path.to_owned(), line, reason };
-    let mut state = None;
-    let mut sound = 0;
-    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').zip(1..);
-    for (line, number) in &mut lines {
-        let record = match parse(line) {
-            Ok(record) => record,
-            // Sound lines after a broken one: the broken one was once whole and acknowledged.
-            Err(reason) if lines.any(|(later, _)| parse(later).is_ok()) => {
-                return Err(damaged(number, reason));
-            }
-            Err(_) => break,
-        };
-        state = Some(match (record, state) {
-            (Record::State(begin), None) => *begin,
-            (Record::State(_), Some(_)) => return Err(damaged(number, "a second beginning".to_owned())),
-            (Record::Event(_), None) => {
-                return Err(damaged(number, "an event before the beginning".to_owned()));
-            }
-            (Record::Event(event), Some(state)) => {
-                apply(&state, &event).map_err(|refused| damaged(number, refused.to_string()))?
-            }
-        });
-        sound += line.len() as u64;
-    }
-    Ok((state, sound))
-}
-
-fn line(record: &Record) -> io::Result<Vec<u8>> {
-    let json = serde_json::to_vec(record)?;
-    let mut line = format!("{:08x} ", crc32c::crc32c(&json)).into_bytes();
-    line.extend_from_slice(&json);
-    line.push(b'\n');
-    Ok(line)
-}
-
-fn parse(line: &[u8]) -> Result<Record, String> {
-    let text = line.strip_suffix(b"\n").ok_or("the line does not end")?;
-    let (sum, json) = text.split_at_checked(9).ok_or("the line is too short")?;
-    let sum = std::str::from_utf8(sum).ok().and_then(|sum| u32::from_str_radix(sum.trim_end(), 16).ok());
-    if sum != Some(crc32c::crc32c(json)) {
-        return Err("its checksum does not match".to_owned());
-    }
-    serde_json::from_slice(json).map_err(|error| error.to_string())
 }

@@ -142,5 +142,6 @@ fn write_private(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    std::fs::rename(new, dir.join(name))
+    std::fs::rename(new, dir.join(name))?;
+    std::fs::File::open(dir)?.sync_all()
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use kura_aws_api::{Api, Settings};
 use kura_model::plan::{NamespaceName, Plan};
 use kura_model::{AccountId, Cloud, Health, InstanceId, InstanceState, State, plan, trace};
@@ -49,6 +49,8 @@ pub struct Link {
     resolvers: Resolvers,
     /// Told to stop.
     pub stop: Notify,
+    /// Told that everything in the kernel is gone.
+    pub gone: Arc<Notify>,
 }
 
 /// The kernel, and what it was last brought to.
@@ -94,7 +96,9 @@ impl Link {
             health: Mutex::new(Health::default()),
             resolvers,
             stop: Notify::new(),
+            gone: Arc::default(),
         });
+        watch_anchor(&link.kernel.lock().fabric, &link.gone)?;
         link.settle(&link.world.lock())?;
         Ok(link)
     }
@@ -110,14 +114,11 @@ impl Link {
         let before = world.version();
         let health = self.health.lock().clone();
         let response = self.api.read().answer(request, &mut *world, &health);
-        if world.version() == before {
-            return response;
-        }
         if let Err(error) = world.sync() {
-            tracing::error!(%error, "a change could not be written down");
-            let mut response =
-                Response::new(Bytes::from(format!("the change could not be written down: {error}\n")));
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            tracing::error!(%error, "a change could not be written down, and was not made");
+            return unwritten(&error);
+        }
+        if world.version() == before {
             return response;
         }
         // The request stands as it was answered; what the kernel refused is tried again, and shown by `status`.
@@ -131,7 +132,7 @@ impl Link {
         let plan = plan(state, &self.health.lock());
         let mut kernel = self.kernel.lock();
         let since = Instant::now();
-        let brought = kernel.bring(plan, &self.resolvers);
+        let brought = self.reopen(&mut kernel).and_then(|()| kernel.bring(plan, &self.resolvers));
         kernel.trouble = brought.as_ref().err().map(|error| format!("{error:#}"));
         match &brought {
             Ok(changes) => {
@@ -148,26 +149,47 @@ impl Link {
         brought.map(drop)
     }
 
-    /// Compares the kernel with what must stand and repairs it. To be called now and then.
-    pub fn repair(&self) {
+    /// Where the anchor was killed, everything is gone: begins anew with another.
+    fn reopen(&self, kernel: &mut Kernel) -> Result<()> {
+        if !kernel.fabric.is_gone() {
+            return Ok(());
+        }
+        tracing::error!("the anchor has ended, and every namespace with it; all of it is made anew");
+        self.resolvers.forget();
+        kernel.plan = Plan::default();
+        kernel.fabric = Fabric::open(self.dir(), Program::current()?)?;
+        watch_anchor(&kernel.fabric, &self.gone)
+    }
+
+    /// Compares the kernel with what must stand and repairs it. To be called now and then. Says whether all is well.
+    pub fn repair(&self) -> bool {
         let world = self.world.lock();
         let mut kernel = self.kernel.lock();
-        if kernel.trouble.is_some() {
+        if kernel.trouble.is_some() || kernel.fabric.is_gone() {
             drop(kernel);
-            let _ = self.settle(&world);
-            return;
+            return self.settle(&world).is_ok();
         }
         let Kernel { fabric, plan, .. } = &mut *kernel;
-        match fabric.verify(plan) {
+        let verified = fabric.verify(plan).map_err(anyhow::Error::from);
+        // A resolver that ended is started again, too.
+        let verified = verified.and_then(|changes| {
+            self.resolvers.bring(&plan.names, fabric)?;
+            Ok(changes)
+        });
+        match verified {
             Ok(changes) if changes == Changes::default() => {}
             Ok(changes) => {
-                tracing::warn!(?changes, "something in the kernel was changed by others; it is repaired")
+                tracing::warn!(?changes, "something in the kernel was changed by others; it is repaired");
             }
             Err(error) => {
-                tracing::error!(%error, "the kernel cannot be compared with what must stand");
-                kernel.trouble = Some(error.to_string());
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the kernel cannot be compared with what must stand"
+                );
+                kernel.trouble = Some(format!("{error:#}"));
             }
         }
+        kernel.trouble.is_none()
     }
 
     /// Takes what passed since the last look into the flow log. To be called now and then.
@@ -205,7 +227,6 @@ impl Link {
             Question::Publish(publication) => {
                 let mut world = self.world.lock();
                 let published = world.together(|cloud| publish::publish(cloud, &publication))?;
-                world.sync()?;
                 self.settle(&world)?;
                 Ok(Answer::Published(published))
             }
@@ -228,7 +249,6 @@ impl Link {
                 *self.api.write() = api(&self.options, &keys);
                 let mut world = self.world.lock();
                 world.together(|cloud| open_account(cloud, &account))?;
-                world.sync()?;
                 self.settle(&world)?;
                 Ok(Answer::Key(key))
             }
@@ -252,6 +272,17 @@ impl Link {
         let Kernel { fabric, plan, .. } = &mut *kernel;
         status::collect(world.state(), &health, plan, fabric, trouble)
     }
+}
+
+/// Tells `gone` when a fabric's anchor has ended.
+fn watch_anchor(fabric: &Fabric, gone: &Arc<Notify>) -> Result<()> {
+    let hangup = fabric.hangup().try_clone_to_owned()?;
+    let gone = Arc::clone(gone);
+    std::thread::Builder::new().name("anchor watch".to_owned()).spawn(move || {
+        kura_netns::wait_for_hangup(hangup);
+        gone.notify_one();
+    })?;
+    Ok(())
 }
 
 impl Kernel {
@@ -297,6 +328,21 @@ fn inside(state: &State, id: &str) -> Result<Inside> {
         resolver: vpc.dns_support.then(|| (u32::from(vpc.cidr.network()) + 2).into()),
         search: format!("{}.compute.internal", state.region),
     })
+}
+
+/// In EC2's words, which every SDK reads whatever the service is.
+fn unwritten(error: &impl std::fmt::Display) -> Response<Bytes> {
+    let text = format!("the change could not be written down, and was not made: {error}");
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>InternalError</Code>\
+         <Message>{text}</Message></Error></Errors><RequestID>{}</RequestID></Response>",
+        rim::hex(32)
+    );
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    response
 }
 
 fn api(options: &Options, keys: &Keys) -> Api {

@@ -39,6 +39,8 @@ pub struct Up {
 
 /// How often the kernel is compared with what must stand.
 const REPAIR: Duration = Duration::from_secs(5);
+/// How soon it is tried again when the kernel is not as it must be.
+const RETRY: Duration = Duration::from_secs(1);
 
 impl Up {
     /// Runs the daemon until it is told to stop; with `--detach`, until it is ready.
@@ -53,7 +55,7 @@ impl Up {
             .create(state_dir)
             .with_context(|| format!("cannot make the state directory {}", state_dir.display()))?;
         let state_dir = std::path::absolute(state_dir)?;
-        if let Some(pid) = journal::holder(&state_dir) {
+        if let Some(pid) = journal::holder(&state_dir)? {
             bail!(
                 "{} is in use by another kura-link (pid {pid}); stop it with `kura-link down`",
                 state_dir.display()
@@ -99,12 +101,15 @@ impl Up {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         eprintln!("kura-link ready in {} ms", started.elapsed().as_millis());
+        // Nobody listens where systemd did not start it.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             () = link.stop.notified() => {}
         }
         tracing::info!("stopping; what stands in the kernel stays until `kura-link down`");
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         for task in [serving, checking, repairing] {
             task.abort();
         }
@@ -157,17 +162,23 @@ fn read_from(path: &Path, begin: u64) -> Result<Vec<String>> {
 }
 
 async fn repair(link: Arc<Link>) {
+    let mut pause = REPAIR;
     loop {
-        tokio::time::sleep(REPAIR).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = link.gone.notified() => {}
+        }
         let link = Arc::clone(&link);
         let look = move || {
-            link.repair();
-            if let Err(error) = link.look_at_flows() {
+            let is_well = link.repair();
+            if is_well && let Err(error) = link.look_at_flows() {
                 tracing::warn!(error = format!("{error:#}"), "the flow log misses some flows");
             }
+            is_well
         };
-        if let Err(error) = tokio::task::spawn_blocking(look).await {
-            tracing::error!(%error, "the comparison with the kernel broke off");
+        match tokio::task::spawn_blocking(look).await {
+            Ok(is_well) => pause = if is_well { REPAIR } else { RETRY },
+            Err(error) => tracing::error!(%error, "the comparison with the kernel broke off"),
         }
     }
 }

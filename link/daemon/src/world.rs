@@ -11,6 +11,10 @@ use crate::rim;
 pub struct World {
     state: State,
     journal: Journal,
+    /// The state of the last sync, once it is not the present one.
+    synced: Option<State>,
+    /// Why something since the last sync could not be written.
+    failed: Option<JournalError>,
     /// Grows with every change.
     version: u64,
 }
@@ -26,7 +30,13 @@ impl World {
         if state.region != region {
             return Err(WorldError::OtherRegion { has: state.region, asked: region.to_owned() });
         }
-        Ok(Self { state, journal, version: 0 })
+        Ok(Self { state, journal, synced: None, failed: None, version: 0 })
+    }
+
+    /// For tests of what a journal's failures do.
+    #[cfg(test)]
+    pub fn journal(&mut self) -> &mut Journal {
+        &mut self.journal
     }
 
     /// Grows with every change, so that two states can be told apart.
@@ -38,21 +48,40 @@ impl World {
     /// answer, and nothing in the kernel.
     ///
     /// # Errors
-    /// What the operating system said.
+    /// What the operating system said. Then all changes since the last sync are taken back, so that the state is
+    /// never ahead of what is written.
     pub fn sync(&mut self) -> Result<(), JournalError> {
-        self.journal.sync()
+        let written = self.failed.take().map_or_else(|| self.journal.sync(), Err);
+        let before = self.synced.take();
+        if written.is_err() {
+            self.journal.take_back();
+            if let Some(before) = before {
+                self.state = before;
+                self.version += 1;
+            }
+            return written;
+        }
+        if let Err(error) = self.journal.compact(&self.state) {
+            tracing::warn!(%error, "the journal could not be begun anew; it grows on");
+        }
+        Ok(())
     }
 
-    /// Makes all changes of `work`, or none.
+    /// Makes all changes of `work` and syncs them, or makes none.
     ///
     /// # Errors
     /// What the state refused or the journal could not take.
     pub fn together<T>(&mut self, work: impl FnOnce(&mut dyn Cloud) -> Result<T, Error>) -> Result<T, Error> {
         let mut draft = Draft { state: self.state.clone(), now: self.now(), events: Vec::new() };
         let done = work(&mut draft)?;
-        draft.events.into_iter().try_for_each(|event| self.commit(event))?;
-        Ok(done)
+        let committed = draft.events.into_iter().try_for_each(|event| self.commit(event));
+        self.sync().map_err(unwritten)?;
+        committed.map(|()| done)
     }
+}
+
+fn unwritten(error: impl std::fmt::Display) -> Error {
+    Error::new("InternalError", format!("the change could not be written down, and was not made: {error}"))
 }
 
 /// Gives an account what a new AWS account has, if it has nothing of it yet.
@@ -130,9 +159,17 @@ impl Cloud for World {
     }
 
     fn commit(&mut self, event: Event) -> Result<(), Error> {
+        if let Some(failed) = &self.failed {
+            return Err(unwritten(failed));
+        }
         let state = apply(&self.state, &event)?;
-        self.journal.append(&event).map_err(|error| Error::new("InternalError", error.to_string()))?;
-        self.state = state;
+        if let Err(error) = self.journal.append(&event) {
+            let refused = unwritten(&error);
+            self.failed = Some(error);
+            return Err(refused);
+        }
+        let before = std::mem::replace(&mut self.state, state);
+        self.synced.get_or_insert(before);
         self.version += 1;
         Ok(())
     }

@@ -36,10 +36,18 @@ type Result<T = ()> = std::result::Result<T, Error>;
 /// # Errors
 /// When AWS would refuse the request: the code is AWS's, and the text names the value that is wrong.
 pub fn apply(state: &State, event: &Event) -> Result<State> {
-    if token::is_repeated(state, event)? {
-        return Ok(state.clone());
+    follow(state.clone(), event)
+}
+
+/// As [`apply`], for who has no use for the state before: it is not copied, and lost when this returns an error.
+///
+/// # Errors
+/// As [`apply`].
+pub fn follow(state: State, event: &Event) -> Result<State> {
+    if token::is_repeated(&state, event)? {
+        return Ok(state);
     }
-    let mut step = Step { state: state.clone(), at: event.at, account: &event.account };
+    let mut step = Step { state, at: event.at, account: &event.account };
     step.change(event.change.clone())?;
     token::remember(&mut step.state, event);
     Ok(step.state)

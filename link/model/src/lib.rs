@@ -42,7 +42,7 @@ mod state;
 mod trace;
 
 pub use account::account_changes;
-pub use apply::apply;
+pub use apply::{apply, follow};
 pub use change::*;
 pub use cloud::Cloud;
 pub use error::Error;

@@ -129,7 +129,7 @@ fn real(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 
 fn tmpfs(on: &Path) -> Result<(), Error> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("kura"), on, Some("tmpfs"), flags, Some("mode=0755,size=64k"))
+    mount(Some(crate::workloads::HIDDEN), on, Some("tmpfs"), flags, Some("mode=0755,size=64k"))
         .during(|| format!("hide {}", on.display()))
 }
 

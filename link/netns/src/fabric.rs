@@ -10,6 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use kura_model::plan::{End, Link, NamespaceName, Plan};
 
 use crate::{
@@ -19,6 +21,7 @@ use crate::{
     nft::{self, Counter, Loaded, Refused},
     program::Program,
     tracked::{self, Tracked},
+    workloads::{self, Which},
 };
 
 /// What a reconciliation did. Nothing at all when everything stood already.
@@ -58,7 +61,11 @@ impl Fabric {
     pub fn open(state_dir: &Path, program: Program) -> Result<Self, Error> {
         let state_dir =
             state_dir.canonicalize().during(|| format!("use the state directory {}", state_dir.display()))?;
-        let (anchor, _) = Anchor::connect_or_spawn(&state_dir, &program)?;
+        let (anchor, is_new) = Anchor::connect_or_spawn(&state_dir, &program)?;
+        if is_new {
+            // What is left of an anchor that was killed runs in a world that is gone.
+            workloads::end(&Which { namespaces: &BTreeSet::new(), state_dir: Some(&state_dir) })?;
+        }
         let mut filters = BTreeMap::new();
         for (name, note) in anchor.list()? {
             if let Some(loaded) = Loaded::read(&note) {
@@ -104,10 +111,7 @@ impl Fabric {
         self.load_filters(plan, &keep, &mut changes)?;
         links::make(&self.anchor, plan, &keep, &mut changes)?;
         build::settle_all(plan, &ends, &keep, &mut changes)?;
-        for name in drop {
-            self.drop_namespace(&name)?;
-            changes.dropped += 1;
-        }
+        changes.dropped = self.drop_namespaces(&drop)?;
         if forwarders {
             changes.forwarders = forwarder::configure(&self.state_dir, &self.program, &plan.forwarders)?;
         }
@@ -160,8 +164,16 @@ impl Fabric {
         self.inside(name, || nft::refused().during(|| format!("read the refused flows of {}", name.0)))
     }
 
-    /// Ends the forwarder, the anchor and with them every namespace. Processes that were started inside must be
-    /// ended first, or their namespace stays until they end.
+    /// Whether the anchor has ended, and with it everything: then another fabric must be opened.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        let socket = self.anchor.hangup();
+        let mut hangup = [PollFd::new(&socket, PollFlags::HUP)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut hangup, Some(&at_once)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Ends the processes inside, the forwarder, the anchor and with them every namespace.
     ///
     /// # Errors
     /// When one of them does not end.
@@ -170,14 +182,36 @@ impl Fabric {
     }
 }
 
-/// Ends what stands for a state directory, whoever made it. Says whether anything did.
+/// Ends what stands for a state directory, whoever made it: processes in instances, the forwarder, the anchor. Says
+/// whether anything did.
 ///
 /// # Errors
-/// When the forwarder or the anchor does not end.
+/// When one of them does not end.
 pub fn down(state_dir: &Path) -> Result<bool, Error> {
-    let forwarder = forwarder::end(state_dir)?;
-    let anchor = Anchor::connect(state_dir)?.map(Anchor::quit).transpose()?;
-    Ok(forwarder || anchor.is_some())
+    let state_dir = match state_dir.canonicalize() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        other => other.during(|| format!("use the state directory {}", state_dir.display()))?,
+    };
+    let anchor = Anchor::connect(&state_dir)?;
+    let mut namespaces = BTreeSet::new();
+    if let Some(anchor) = &anchor {
+        for name in anchor.list()?.keys() {
+            namespaces.insert(workloads::number(&anchor.open(name)?)?);
+        }
+    }
+    let inside = workloads::end(&Which { namespaces: &namespaces, state_dir: Some(&state_dir) })?;
+    let forwarder = forwarder::end(&state_dir)?;
+    let anchored = anchor.map(Anchor::quit).transpose()?;
+    // Whoever was killed left its socket.
+    for socket in [crate::anchor::SOCKET, forwarder::SOCKET] {
+        match std::fs::remove_file(state_dir.join(socket)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).during(|| format!("remove {}", state_dir.join(socket).display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(inside > 0 || forwarder || anchored.is_some())
 }
 
 /// The namespaces in which two plans differ.

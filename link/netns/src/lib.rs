@@ -32,6 +32,7 @@ mod parallel;
 mod privileges;
 mod program;
 mod tracked;
+mod workloads;
 
 pub use anchor::{Anchor, anchor_main, wait_for_hangup};
 pub use error::Error;

@@ -95,14 +95,13 @@ fn user_data(properties: &Properties) -> Result<Option<String>, Failure> {
     let refuse = |what: &str| Failure::ec2("InvalidParameterValue", what);
     let text: String = text.split_ascii_whitespace().collect();
     let bytes = base64::engine::general_purpose::STANDARD
-        .decode(text)
+        .decode(&text)
         .map_err(|_| refuse("Invalid BASE64 encoding of user data"))?;
     // EC2's own limit, counted before the encoding.
     if bytes.len() > 16 * 1024 {
         return Err(refuse("User data is limited to 16384 bytes"));
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| refuse("User data that is not UTF-8 text cannot be run here"))?;
+    // It stays encoded, as with RunInstances.
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 

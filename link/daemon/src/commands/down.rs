@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::control::{Request, request};
+use crate::control::{self, Request, request};
 use crate::journal::holder;
 
 /// Stop the daemon and remove every namespace, rule and process of this state directory
@@ -27,12 +27,12 @@ impl Down {
     /// # Errors
     /// A daemon that does not stop, what the operating system said.
     pub fn run(self, state_dir: &Path) -> Result<ExitCode> {
-        if let Some(pid) = holder(state_dir) {
+        if let Some(pid) = holder(state_dir)? {
             if let Err(error) = request(state_dir, &Request::Stop) {
                 tracing::warn!(%error, pid, "the daemon does not answer; waiting for it to end");
             }
             let since = Instant::now();
-            while holder(state_dir) == Some(pid) {
+            while holder(state_dir)? == Some(pid) {
                 if since.elapsed() > PATIENCE {
                     bail!("the daemon (pid {pid}) does not stop; end it with `kill -9 {pid}` and try again");
                 }
@@ -40,6 +40,14 @@ impl Down {
             }
         }
         kura_netns::down(state_dir)?;
+        // A daemon that was killed left its socket.
+        let socket = control::socket(state_dir);
+        match std::fs::remove_file(&socket) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", socket.display()));
+            }
+            _ => {}
+        }
         if self.forget && state_dir.exists() {
             std::fs::remove_dir_all(state_dir)?;
         }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use super::print;
 use crate::control::{Answer, Request, request};
 use crate::flow_log::Flow;
 
@@ -33,12 +34,11 @@ impl Flows {
             flows.retain(|flow| flow.interface_id == *of || flow.holder == *of);
         }
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&flows)?);
+            print(serde_json::to_string_pretty(&flows)? + "\n")?;
         } else {
-            println!("{}", Flow::FIELDS);
-            for flow in &flows {
-                println!("{flow}");
-            }
+            let records = flows.iter().map(Flow::to_string);
+            let lines = [Flow::FIELDS.to_owned()].into_iter().chain(records);
+            print(lines.fold(String::new(), |text, line| text + &line + "\n"))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use super::print;
 use crate::control::{Answer, Request, request, unexpected};
 
 /// Make and list access keys
@@ -39,14 +40,14 @@ impl KeyCommand {
         };
         match request(state_dir, &asked)? {
             Answer::Key(key) => {
-                println!("account           {}", key.account);
-                println!("access key id     {}", key.id);
-                println!("secret access key {}", key.secret);
+                print(format!(
+                    "account           {}\naccess key id     {}\nsecret access key {}\n",
+                    key.account, key.id, key.secret
+                ))?;
             }
             Answer::Keys(keys) => {
-                for (account, id) in keys {
-                    println!("{account}  {id}");
-                }
+                let lines = keys.into_iter().map(|(account, id)| format!("{account}  {id}\n"));
+                print(lines.collect::<String>())?;
             }
             other => return Err(unexpected(&other)),
         }

@@ -26,7 +26,11 @@ impl Logs {
         let path = user_data::log(state_dir, &self.instance);
         let mut file = std::fs::File::open(&path)
             .with_context(|| format!("{} has printed nothing: {}", self.instance, path.display()))?;
-        std::io::copy(&mut file, &mut std::io::stdout().lock())?;
+        match std::io::copy(&mut file, &mut std::io::stdout().lock()) {
+            // The reader has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            other => drop(other.with_context(|| format!("cannot print {}", path.display()))?),
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::print;
 use crate::control::{Answer, Request, request, unexpected};
 use crate::publish::Publication;
 
@@ -15,9 +16,10 @@ use crate::publish::Publication;
 pub fn run(state_dir: &Path, publication: Publication) -> Result<ExitCode> {
     match request(state_dir, &Request::Publish(Box::new(publication)))? {
         Answer::Published(published) => {
-            for service in published {
-                println!("{} = {}", service.parameter, service.service_name);
-            }
+            let lines = published
+                .into_iter()
+                .map(|service| format!("{} = {}\n", service.parameter, service.service_name));
+            print(lines.collect::<String>())?;
             Ok(ExitCode::SUCCESS)
         }
         other => Err(unexpected(&other)),

@@ -13,6 +13,7 @@ use kura_model::{EndpointState, Health, Holder, InstanceState, State, TargetKind
 use kura_netns::Fabric;
 use serde::{Deserialize, Serialize};
 
+use super::print;
 use crate::control::{Answer, Request, request};
 
 /// Show what stands
@@ -198,9 +199,9 @@ impl Status {
             bail!("the daemon answered another question");
         };
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            print(serde_json::to_string_pretty(&report)? + "\n")?;
         } else {
-            print!("{report}");
+            print(report.to_string())?;
         }
         Ok(if report.trouble.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use kura_model::{AnswerZone, EndpointHop, RuleHop, Trace, Verdict};
 
+use super::print;
 use crate::control::{Answer, Request, Traced, request};
 
 /// Tell where a name leads from an instance, and why; exits with 0 for a private way, 3 for a public one, 4 when
@@ -45,9 +46,9 @@ impl TraceCommand {
             bail!("the daemon answered another question");
         };
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&traced.json)?);
+            print(serde_json::to_string_pretty(&traced.json)? + "\n")?;
         } else {
-            print!("{}", traced.text);
+            print(&traced.text)?;
         }
         Ok(ExitCode::from(traced.code))
     }

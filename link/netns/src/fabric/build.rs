@@ -5,7 +5,13 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use kura_model::plan::{NamespaceName, Plan};
 
 use super::{Changes, Ends, Fabric};
-use crate::{error::Error, inside::enter, kernel, nft, parallel::parallel};
+use crate::{
+    error::Error,
+    inside::enter,
+    kernel, nft,
+    parallel::parallel,
+    workloads::{self, Which},
+};
 
 /// A namespace that stands.
 pub(super) struct Standing {
@@ -65,9 +71,21 @@ impl Fabric {
         Ok(())
     }
 
-    /// Its devices go with it; processes that are still inside keep an empty shell.
-    pub(super) fn drop_namespace(&mut self, name: &NamespaceName) -> Result<(), Error> {
-        let descriptor = self.anchor.open(&name.0)?;
+    /// Ends what runs in namespaces, and them; says how many.
+    pub(super) fn drop_namespaces(&mut self, names: &[NamespaceName]) -> Result<usize, Error> {
+        if names.is_empty() {
+            return Ok(0);
+        }
+        let held = names.iter().map(|name| self.anchor.open(&name.0)).collect::<Result<Vec<_>, _>>()?;
+        let namespaces = held.iter().map(workloads::number).collect::<Result<_, _>>()?;
+        workloads::end(&Which { namespaces: &namespaces, state_dir: None })?;
+        for (name, descriptor) in names.iter().zip(held) {
+            self.drop_namespace(name, &descriptor)?;
+        }
+        Ok(names.len())
+    }
+
+    fn drop_namespace(&mut self, name: &NamespaceName, descriptor: &OwnedFd) -> Result<(), Error> {
         crate::inside::inside(descriptor.as_fd(), || {
             let failed = |error| system(name, ("remove devices".to_owned(), error));
             let devices = kernel::devices().map_err(failed)?;

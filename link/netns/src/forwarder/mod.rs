@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// In the state directory, mode 0600.
-const SOCKET: &str = "forwarder.sock";
+pub(crate) const SOCKET: &str = "forwarder.sock";
 
 /// Forwards until told to end, or until the anchor ends. This is what `forwarder STATE_DIR` runs.
 ///
