@@ -39,10 +39,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Act out the article on this machine: server, key, command line, SDKs and the performance check.
+    /// Act out the article on this machine: provider, consumer, stack, clients, lock-down and the performance check.
     ///
-    /// Writes target/demo/report.json. Exits 0 if every step held, 1 if one failed, 3 if one could not run.
-    Demo,
+    /// Writes target/demo/report.json and index.html. Exits 0 if every step held, 1 if one failed, 3 if one could not
+    /// run here.
+    Demo(demo::Arguments),
     /// Run everything that must pass before a change goes in.
     Test(test::Arguments),
     /// Check the crates' dependencies against the picture in ARCHITECTURE.md.
@@ -51,7 +52,7 @@ enum Task {
     Bench(bench::Arguments),
     /// Run the long forms: many kills, long fuzzing.
     Soak(soak::Arguments),
-    /// What runs inside the private namespaces; started by `demo` and `test`, not by people.
+    /// What runs inside the private namespaces; started by `test`, not by people.
     #[command(hide = true)]
     Inside(namespace::Inside),
 }
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<ExitCode> {
     let project = Project::find()?;
     match arguments.task {
-        Task::Demo => demo::run(&project),
+        Task::Demo(arguments) => demo::run(&project, &arguments),
         Task::Test(arguments) => test::run(&project, &arguments),
         Task::Deps => deps::run(&project).map(|()| ExitCode::SUCCESS),
         Task::Bench(arguments) => bench::run(&project, &arguments).map(|()| ExitCode::SUCCESS),

@@ -1,6 +1,6 @@
 //! A private place to run in: own network, own mounts, own process ids.
 //!
-//! The demo and the conformance runs need port 443, port 8080 and names that resolve to this machine. Inside its own
+//! The conformance runs need port 443, port 8080 and names that resolve to this machine. Inside its own
 //! network namespace a run may bind any port without meeting another program, inside its own mount namespace it may
 //! put a hosts file over `/etc/hosts` that nobody else sees, and when the first process of its own process-id
 //! namespace ends, the kernel kills all the others. Nothing on the host changes, so nothing needs undoing.
@@ -19,7 +19,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Subcommand;
 
-use crate::{conformance, demo, process::Run, project::Project};
+use crate::{conformance, process::Run, project::Project};
 
 /// The names of a cell that a client resolves, after the cell's own.
 const NAMES: [&str; 4] = ["cache.", "control.", "token.", "api.cache."];
@@ -40,8 +40,6 @@ pub(crate) struct Inside {
 /// What runs inside.
 #[derive(Clone, Subcommand)]
 pub(crate) enum Job {
-    /// The demo from the start of the server on.
-    Demo,
     /// One client's suite in one mode.
     Conformance {
         /// Which client.
@@ -100,7 +98,6 @@ impl Entrance {
         let mut run = self.command().arg(&program.path).args(["inside", "--outside"]).arg(outside);
         run = run.args(["--cell", cell]).env("PATH", path_with_sbin());
         run = match job {
-            Job::Demo => run.arg("demo"),
             Job::Conformance { client, mode } => {
                 run.args(["conformance", "--client", client.name(), "--mode", mode.name()])
             }
@@ -125,14 +122,10 @@ impl Inside {
     /// Sets the namespaces up and does the job.
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
         let here = fs::read_link("/proc/self/ns/mnt").context("cannot read /proc/self/ns/mnt")?;
-        ensure!(
-            here != self.outside,
-            "this is the host's own mount namespace; use `cargo xtask demo` or `test`"
-        );
+        ensure!(here != self.outside, "this is the host's own mount namespace; use `cargo xtask test`");
         forget_own_name(project);
         furnish(project, &self.cell)?;
         match self.job {
-            Job::Demo => demo::inside(project),
             Job::Conformance { client, mode } => conformance::inside(project, client, mode),
         }
     }

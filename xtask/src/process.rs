@@ -56,6 +56,13 @@ impl Run {
         }
     }
 
+    /// Runs it by way of another program that takes it as its last arguments, such as `setsid`.
+    pub(crate) fn before(mut self, program: &str, args: &[&str]) -> Self {
+        let own = std::mem::replace(&mut self.program, program.into());
+        self.args.splice(0..0, args.iter().map(OsString::from).chain([own]));
+        self
+    }
+
     /// Adds one argument.
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());

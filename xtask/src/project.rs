@@ -66,16 +66,6 @@ impl Project {
         self.target.join(folder).join(name)
     }
 
-    /// An empty directory inside the build output, whatever was in it before.
-    pub(crate) fn fresh_dir(&self, path: impl AsRef<Path>) -> Result<PathBuf> {
-        let path = self.target(path);
-        if path.exists() {
-            fs::remove_dir_all(&path).with_context(|| format!("cannot empty {}", path.display()))?;
-        }
-        fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(path)
-    }
-
     /// A directory inside the build output that is removed when the returned value is dropped.
     pub(crate) fn scratch_dir(&self, prefix: &str) -> Result<tempfile::TempDir> {
         let parent = self.target("scratch");

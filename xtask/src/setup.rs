@@ -26,7 +26,7 @@ struct Need {
     there: fn() -> bool,
 }
 
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 8] = [
     Need { what: "cc", package: "gcc", there: || on_path("cc") },
     Need {
         what: "unshare and setpriv",
@@ -35,6 +35,7 @@ const NEEDS: [Need; 7] = [
     },
     Need { what: "mount", package: "mount", there: || on_path("mount") },
     Need { what: "ip", package: "iproute2", there: || on_path("ip") },
+    Need { what: "nft", package: "nftables", there: || on_path("nft") },
     Need { what: "python3 with venv", package: "python3-venv", there: python_has_venv },
     Need { what: "node", package: "nodejs", there: || on_path("node") },
     Need { what: "npm", package: "npm", there: || on_path("npm") },
@@ -87,21 +88,31 @@ fn components() -> Result<()> {
 
 /// A virtual environment with the pinned Python SDK; its interpreter.
 pub(crate) fn python(project: &Project) -> Result<PathBuf> {
-    let venv = project.target("conformance/venv");
-    let python = venv.join("bin/python");
-    let requirements = project.source("conformance/python/requirements.txt");
+    venv(project, "conformance/venv", "conformance/python/requirements.txt").map(|bin| bin.join("python"))
+}
+
+/// The pinned `aws` command line, in a virtual environment of its own: it and the SDK need not agree on anything.
+pub(crate) fn aws(project: &Project) -> Result<PathBuf> {
+    venv(project, "conformance/aws", "conformance/link/requirements.txt").map(|bin| bin.join("aws"))
+}
+
+/// A virtual environment in `place` of the build output, with what `requirements` lists; where its programs are.
+fn venv(project: &Project, place: &str, requirements: &str) -> Result<PathBuf> {
+    let venv = project.target(place);
+    let bin = venv.join("bin");
+    let requirements = project.source(requirements);
     let stamp = Stamp::new(venv.join("installed-from"), &[&requirements])?;
-    if stamp.is_current() && python.exists() {
-        return Ok(python);
+    if stamp.is_current() && bin.join("python").exists() {
+        return Ok(bin);
     }
     Run::new("python3").args(["-m", "venv", "--clear"]).arg(&venv).limit(FETCH_LIMIT).shown()?;
-    Run::new(&python)
+    Run::new(bin.join("python"))
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
         .arg(&requirements)
         .limit(FETCH_LIMIT)
         .shown()?;
     stamp.write()?;
-    Ok(python)
+    Ok(bin)
 }
 
 /// A directory with the Node suite and the pinned SDK beside it: Node looks for packages next to the file that asks.

@@ -1,5 +1,7 @@
 //! What `--verbose` shows of a connection: the lines the article reads the private address from.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 /// The words a command line's `--verbose` must have said for `cell`, in one line each; the first that is missing.
 pub(crate) fn missing(lines: &[String], cell: &str) -> Option<String> {
     let said = |words: &str| lines.iter().any(|line| is_debug(line) && line.contains(words));
@@ -19,13 +21,22 @@ pub(crate) fn missing(lines: &[String], cell: &str) -> Option<String> {
         .map(|words| format!("{words}<ip>:443"))
 }
 
+/// The addresses of the connections that were made to port 443.
+pub(crate) fn connected(lines: &[String]) -> Vec<Ipv4Addr> {
+    let addresses = lines.iter().filter_map(|line| address_after(line, "connected to "));
+    addresses.filter_map(|address| if let IpAddr::V4(ip) = address { Some(ip) } else { None }).collect()
+}
+
 /// Whether a line says `words` and then an address with port 443.
 fn addressed(lines: &[String], words: &str) -> bool {
-    lines.iter().filter(|line| is_debug(line)).any(|line| {
-        line.split_once("] ").and_then(|(_, text)| text.strip_prefix(words)).is_some_and(|rest| {
-            rest.trim().parse::<std::net::SocketAddr>().is_ok_and(|address| address.port() == 443)
-        })
-    })
+    lines.iter().any(|line| address_after(line, words).is_some())
+}
+
+/// The address behind `words`, if the line is one of the log and says them and port 443.
+fn address_after(line: &str, words: &str) -> Option<IpAddr> {
+    let (_, text) = line.split_once("] ").filter(|_| is_debug(line))?;
+    let address: SocketAddr = text.strip_prefix(words)?.trim().parse().ok()?;
+    (address.port() == 443).then(|| address.ip())
 }
 
 /// `[2023-09-15T01:33:17Z DEBUG some::module] …`
@@ -53,6 +64,7 @@ mod tests {
     #[test]
     fn the_articles_own_lines_are_complete() {
         assert_eq!(missing(&lines(ARTICLE), "c.d"), None);
+        assert_eq!(connected(&lines(ARTICLE)), [Ipv4Addr::new(172, 31, 11, 59)]);
     }
 
     #[test]
