@@ -197,7 +197,6 @@ pub enum Change {
         key_name: Option<String>,
         /// Empty: the VPC's default group.
         groups: BTreeSet<GroupId>,
-        /// The script itself, not in base64.
         user_data: Option<String>,
         /// `None`: as the subnet says.
         public_address: Option<bool>,

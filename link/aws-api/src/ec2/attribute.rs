@@ -1,6 +1,5 @@
 //! Single attributes of instances and network interfaces.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use kura_model::{Change, InterfaceId, NetworkInterface};
 
 use crate::{
@@ -50,7 +49,7 @@ pub fn describe_of_instance(call: &mut Call<'_>) -> Answer {
     x.text("instanceId", &instance.id);
     let value = match attribute.as_str() {
         "instanceType" => instance.instance_type.clone(),
-        "userData" => instance.user_data.as_ref().map(|text| STANDARD.encode(text)).unwrap_or_default(),
+        "userData" => instance.user_data.clone().unwrap_or_default(),
         "disableApiTermination" | "disableApiStop" | "ebsOptimized" => "false".into(),
         "sourceDestCheck" => "true".into(),
         "instanceInitiatedShutdownBehavior" => "stop".into(),

@@ -50,7 +50,7 @@ pub fn run(call: &mut Call<'_>) -> Answer {
             "PrivateIpAddress names one address, and more than one instance is wanted",
         ));
     }
-    let user_data = call.params.text("UserData").map(user_data).transpose()?.filter(|text| !text.is_empty());
+    let user_data = call.params.text("UserData").map(check_user_data).transpose()?;
     let key_name = call.params.text("KeyName");
     // Of machines: disks, clocks and credits of a namespace there are none. Nor can an instance shut itself down.
     call.params.without_effect(&[
@@ -159,7 +159,7 @@ fn default_subnet(call: &Call<'_>, zone: Option<&str>) -> Answer<SubnetId> {
 }
 
 /// It stays encoded, as it came: that is how `DescribeInstanceAttribute` shows it again.
-fn user_data(encoded: String) -> Answer<String> {
+fn check_user_data(encoded: String) -> Answer<String> {
     let decoded = STANDARD
         .decode(encoded.as_bytes())
         .map_err(|_| Refusal::new("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data"))?;
@@ -169,6 +169,5 @@ fn user_data(encoded: String) -> Answer<String> {
             decoded.len()
         )));
     }
-    String::from_utf8(decoded)
-        .map_err(|_| Refusal::invalid("User data that is not UTF-8 text cannot be run here".to_owned()))
+    Ok(encoded)
 }
