@@ -41,6 +41,7 @@ pub struct Join {
     /// What `/etc/hosts` holds.
     pub hosts: String,
     /// Run as `nobody` where the calling user is root: what an instance was told to run is not the caller's word.
+    /// Without root it stays the calling user, which then sees itself as `nobody`.
     pub unprivileged: bool,
     /// The program and its arguments.
     pub command: Vec<OsString>,
@@ -74,8 +75,18 @@ pub fn join_instance(join: &Join) -> Result<Infallible, Error> {
         unshare(CloneFlags::CLONE_NEWUSER).during(what)?;
         map_user(0, 0, uid, gid).during(what)?;
     }
+    let becomes_nobody = join.unprivileged && uid == 0;
+    let has_nobody =
+        fs::read_to_string("/proc/self/uid_map").during(|| "read this process's user map".into())?;
+    let has_nobody = has_nobody.split_ascii_whitespace().nth(2) != Some("1");
+    if becomes_nobody && !has_nobody {
+        // Started by a daemon in a user namespace of its own, which has one user, 0: whoever started the daemon.
+        let what = || "be called nobody".to_owned();
+        unshare(CloneFlags::CLONE_NEWUSER).during(what)?;
+        map_user(uid, gid, NOBODY, NOBODY).during(what)?;
+    }
     forbid_capabilities()?;
-    if join.unprivileged && uid == 0 {
+    if becomes_nobody && has_nobody {
         become_nobody()?;
     }
     drop_capabilities()?;
