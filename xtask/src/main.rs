@@ -11,6 +11,7 @@ mod conformance;
 mod demo;
 mod deps;
 mod dialogue;
+mod link;
 mod namespace;
 mod process;
 mod project;

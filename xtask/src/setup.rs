@@ -26,16 +26,17 @@ struct Need {
     there: fn() -> bool,
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 9] = [
     Need { what: "cc", package: "gcc", there: || on_path("cc") },
     Need {
-        what: "unshare and setpriv",
+        what: "unshare, nsenter and setpriv",
         package: "util-linux",
-        there: || on_path("unshare") && on_path("setpriv"),
+        there: || ["unshare", "nsenter", "setpriv"].into_iter().all(on_path),
     },
     Need { what: "mount", package: "mount", there: || on_path("mount") },
     Need { what: "ip", package: "iproute2", there: || on_path("ip") },
     Need { what: "nft", package: "nftables", there: || on_path("nft") },
+    Need { what: "dig", package: "bind9-dnsutils", there: || on_path("dig") },
     Need { what: "python3 with venv", package: "python3-venv", there: python_has_venv },
     Need { what: "node", package: "nodejs", there: || on_path("node") },
     Need { what: "npm", package: "npm", there: || on_path("npm") },
@@ -46,6 +47,7 @@ pub(crate) fn everything(project: &Project) -> Result<()> {
     programs()?;
     components()?;
     python(project)?;
+    link_python(project)?;
     node(project)?;
     cargo_deny(project)?;
     Ok(())
@@ -94,6 +96,11 @@ pub(crate) fn python(project: &Project) -> Result<PathBuf> {
 /// The pinned `aws` command line, in a virtual environment of its own: it and the SDK need not agree on anything.
 pub(crate) fn aws(project: &Project) -> Result<PathBuf> {
     venv(project, "conformance/aws", "conformance/link/requirements.txt").map(|bin| bin.join("aws"))
+}
+
+/// The Python that `aws`, boto3, cfn-lint and the link's suites run with.
+pub(crate) fn link_python(project: &Project) -> Result<PathBuf> {
+    aws(project).map(|aws| aws.with_file_name("python"))
 }
 
 /// A virtual environment in `place` of the build output, with what `requirements` lists; where its programs are.

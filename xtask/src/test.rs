@@ -8,7 +8,7 @@ use crate::{
     bench,
     closing::closing_lines,
     conformance::{self, Client, Mode},
-    deps,
+    deps, link,
     process::Run,
     project::Project,
     setup,
@@ -69,6 +69,9 @@ fn stages(project: &Project) -> Vec<Stage<'_>> {
             }));
         }
     }
+    stages.push(Stage::new("link-wire", || link::wire(project)));
+    stages.push(Stage::new("link-oracle", || link::oracle(project)));
+    stages.push(Stage::new("link-packets", || link::packets(project)));
     stages.push(Stage::new("bench", || bench::smoke(project)));
     stages
 }

@@ -238,7 +238,12 @@ fn load_balancer(
                 Change::ModifyTargetGroup { arn: group.clone(), health: None, proxy_protocol_v2: Some(true) };
             world.change(account, change, None)?;
         }
-        let targets = BTreeSet::from([Target { id: destination.id.clone(), port: target_port }]);
+        let id = match destination.kind {
+            // The model's own name of a process of the machine has its port in it.
+            TargetKind::Host => format!("{}:{target_port}", destination.id),
+            TargetKind::Instance | TargetKind::Ip => destination.id.clone(),
+        };
+        let targets = BTreeSet::from([Target { id, port: target_port }]);
         world.change(account, Change::RegisterTargets { group: group.clone(), targets }, None)?;
         let listener_tail = world.hex(16);
         let path = balancer.as_str().rsplit_once("loadbalancer/").map_or("", |(_, path)| path);

@@ -238,6 +238,7 @@ pub struct Instance {
     /// Gone once it is terminated.
     pub interface: Option<InterfaceId>,
     pub state: InstanceState,
+    /// In base64, as it was given.
     pub user_data: Option<String>,
     /// A public address is drawn anew at every start.
     pub wants_public_address: bool,

@@ -41,6 +41,7 @@ pub struct Join {
     /// What `/etc/hosts` holds.
     pub hosts: String,
     /// Run as `nobody` where the calling user is root: what an instance was told to run is not the caller's word.
+    /// Without root it stays the calling user, which then sees itself as `nobody`.
     pub unprivileged: bool,
     /// The program and its arguments.
     pub command: Vec<OsString>,
@@ -74,10 +75,21 @@ pub fn join_instance(join: &Join) -> Result<Infallible, Error> {
         unshare(CloneFlags::CLONE_NEWUSER).during(what)?;
         map_user(0, 0, uid, gid).during(what)?;
     }
-    if join.unprivileged && uid == 0 {
+    let becomes_nobody = join.unprivileged && uid == 0;
+    let has_nobody =
+        fs::read_to_string("/proc/self/uid_map").during(|| "read this process's user map".into())?;
+    let has_nobody = has_nobody.split_ascii_whitespace().nth(2) != Some("1");
+    if becomes_nobody && !has_nobody {
+        // Started by a daemon in a user namespace of its own, which has one user, 0: whoever started the daemon.
+        let what = || "be called nobody".to_owned();
+        unshare(CloneFlags::CLONE_NEWUSER).during(what)?;
+        map_user(uid, gid, NOBODY, NOBODY).during(what)?;
+    }
+    forbid_capabilities()?;
+    if becomes_nobody && has_nobody {
         become_nobody()?;
     }
-    drop_privileges()?;
+    drop_capabilities()?;
     if let Ok(directory) = directory {
         // By its path: what it was before is another mount's.
         let _ = std::env::set_current_dir(directory);
@@ -164,16 +176,21 @@ fn become_nobody() -> Result<(), Error> {
     rustix::thread::set_thread_res_uid(user, user, user).during(what)
 }
 
-/// No capability, now or by way of what is run.
-fn drop_privileges() -> Result<(), Error> {
-    let what = || "give up capabilities".to_owned();
+/// No capability by way of what is run. It takes one itself, which whoever becomes another user has no more.
+fn forbid_capabilities() -> Result<(), Error> {
     for capability in CapabilitySet::all() {
         match rustix::thread::remove_capability_from_bounding_set(capability) {
             // The kernel is older than the capability, or it is gone already.
             Err(rustix::io::Errno::INVAL) => {}
-            other => other.during(what)?,
+            other => other.during(|| "forbid capabilities".into())?,
         }
     }
+    Ok(())
+}
+
+/// No capability now, and no way to one.
+fn drop_capabilities() -> Result<(), Error> {
+    let what = || "give up capabilities".to_owned();
     rustix::thread::clear_ambient_capability_set().during(what)?;
     let empty = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: empty, permitted: empty, inheritable: empty })

@@ -234,7 +234,10 @@ impl fmt::Display for Report {
             writeln!(f, "\n{} of {}: {name}", service.name, service.account)?;
             for target in &service.targets {
                 let health = if target.healthy { "healthy" } else { "unhealthy" };
-                writeln!(f, "  to {}:{} by {}, {health}", target.id, target.port, target.path)?;
+                let Target { id, port, path, .. } = target;
+                // A process of the machine has its port in its name.
+                let place = if id.contains(':') { id.clone() } else { format!("{id}:{port}") };
+                writeln!(f, "  to {place} by {path}, {health}")?;
             }
             for endpoint in &service.endpoints {
                 writeln!(f, "  from {endpoint}")?;

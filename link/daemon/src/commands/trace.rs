@@ -97,9 +97,11 @@ fn text(trace: &Trace) -> String {
             lines.push(format!("  node     {} in {} at {}", node.load_balancer, node.zone, node.address));
             for target in &node.targets {
                 let health = if target.is_healthy { "healthy" } else { "unhealthy" };
-                let relay =
-                    if target.is_on_machine { ", by a relay to a process of this machine" } else { "" };
-                lines.push(format!("  target   {}:{} {health}{relay}", target.id, target.port));
+                lines.push(if target.is_on_machine {
+                    format!("  target   {} {health}, by a relay to a process of this machine", target.id)
+                } else {
+                    format!("  target   {}:{} {health}", target.id, target.port)
+                });
                 lines.extend(target.ingress.iter().map(|rule| format!("    ingress  {}", rule_text(rule))));
             }
         }

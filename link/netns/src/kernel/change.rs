@@ -98,8 +98,12 @@ impl Netlink {
         self.change(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE)
     }
 
+    /// Removes a route whoever added it: its protocol and its scope are not compared.
     pub(super) fn delete_route(&mut self, route: &Route, devices: &Devices) -> io::Result<()> {
-        self.delete_strange_route(route_message(route, devices)?)
+        let mut message = route_message(route, devices)?;
+        message.header.protocol = RouteProtocol::Unspec;
+        message.header.scope = RouteScope::NoWhere;
+        self.delete_strange_route(message)
     }
 
     pub(super) fn delete_strange_route(&mut self, mut message: RouteMessage) -> io::Result<()> {

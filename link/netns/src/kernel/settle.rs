@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, io, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
 use kura_model::plan::{End, Namespace, To};
+use rustix::io::Errno;
 
 use super::{
     netlink::Netlink,
@@ -45,6 +46,14 @@ impl Settled {
         result.map_err(|error| (what(), error))
     }
 
+    /// As [`Settled::done`] for a removal: what somebody else removed since it was seen is removed.
+    fn removed(&mut self, result: io::Result<()>, what: impl FnOnce() -> String) -> Result<(), Failure> {
+        let gone = [Errno::SRCH, Errno::NOENT, Errno::ADDRNOTAVAIL, Errno::NODEV];
+        let is_gone =
+            |error: &io::Error| gone.iter().any(|gone| error.raw_os_error() == Some(gone.raw_os_error()));
+        self.done(result.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) }), what)
+    }
+
     fn index(&self, device: &str) -> Result<u32, Failure> {
         let missing = || {
             let error = io::Error::new(io::ErrorKind::NotFound, "someone removed it just now");
@@ -75,7 +84,7 @@ impl Settled {
         for &(index, address) in observed.addresses.difference(&wanted) {
             if address.addr() != Ipv4Addr::LOCALHOST {
                 let result = self.netlink.delete_address(index, address);
-                self.done(result, || format!("remove address {address}"))?;
+                self.removed(result, || format!("remove address {address}"))?;
             }
         }
         Ok(())
@@ -108,7 +117,7 @@ impl Settled {
     fn routes(&mut self, observed: &Observed, namespace: &Namespace) -> Result<(), Failure> {
         for message in &observed.strange_routes {
             let result = self.netlink.delete_strange_route(message.clone());
-            self.done(result, || format!("remove a route: {message:?}"))?;
+            self.removed(result, || format!("remove a route: {message:?}"))?;
         }
         let mut missing: Vec<_> = namespace.routes.difference(&observed.routes).collect();
         // A gateway must be reachable before a route leads through it.
@@ -122,7 +131,7 @@ impl Settled {
         for route in observed.routes.difference(&namespace.routes) {
             if !replaced.contains(&(route.table, route.destination)) {
                 let result = self.netlink.delete_route(route, &self.devices);
-                self.done(result, || format!("remove route {route:?}"))?;
+                self.removed(result, || format!("remove route {route:?}"))?;
             }
         }
         Ok(())
@@ -136,7 +145,7 @@ impl Settled {
             // The same rule twice is once too often.
             if !wanted || !read.clone().is_some_and(|rule| standing.insert(rule)) {
                 let result = self.netlink.delete_rule(message);
-                self.done(result, || format!("remove rule {read:?}"))?;
+                self.removed(result, || format!("remove rule {read:?}"))?;
             }
         }
         for (device, &table) in &namespace.tables {
