@@ -26,6 +26,10 @@ struct Need {
     there: fn() -> bool,
 }
 
+/// What only tests need: the command line of AWS that Debian packages, beside the newer one from pip.
+const TEST_NEEDS: [Need; 1] =
+    [Need { what: "aws version 2", package: "awscli", there: || Path::new("/usr/bin/aws").is_file() }];
+
 const NEEDS: [Need; 9] = [
     Need { what: "cc", package: "gcc", there: || on_path("cc") },
     Need {
@@ -45,6 +49,7 @@ const NEEDS: [Need; 9] = [
 /// Everything `cargo xtask test` needs.
 pub(crate) fn everything(project: &Project) -> Result<()> {
     programs()?;
+    install(&TEST_NEEDS)?;
     components()?;
     python(project)?;
     link_python(project)?;
@@ -55,7 +60,11 @@ pub(crate) fn everything(project: &Project) -> Result<()> {
 
 /// Programs of the distribution: installed if this is root, else named.
 pub(crate) fn programs() -> Result<()> {
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !(need.there)()).collect();
+    install(&NEEDS)
+}
+
+fn install(needs: &[Need]) -> Result<()> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !(need.there)()).collect();
     if missing.is_empty() {
         return Ok(());
     }
