@@ -175,10 +175,11 @@ impl fmt::Display for Run {
         write!(f, "{}", program.display())?;
         for arg in &self.args {
             let arg = arg.to_string_lossy();
-            if arg.is_empty() || arg.contains([' ', '"', '\'', '$']) {
-                write!(f, " '{arg}'")?;
-            } else {
+            let plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%^".contains(c);
+            if !arg.is_empty() && arg.chars().all(plain) {
                 write!(f, " {arg}")?;
+            } else {
+                write!(f, " '{}'", arg.replace('\'', r"'\''"))?;
             }
         }
         Ok(())
@@ -317,6 +318,8 @@ mod tests {
     fn a_run_prints_like_a_command_line() {
         let run = Run::new("/usr/bin/env").args(["momento", "cache", "set", "foo", "two words"]);
         assert_eq!(run.to_string(), "env momento cache set foo 'two words'");
+        let run = Run::new("aws").args(["--query", "a[?b=='c'].d", "--cidr", "10.0.0.0/8", ""]);
+        assert_eq!(run.to_string(), r"aws --query 'a[?b=='\''c'\''].d' --cidr 10.0.0.0/8 ''");
     }
 
     #[test]

@@ -5,23 +5,31 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 
 use super::{
-    aws::{Aws, text},
+    aws::text,
     consumer::Consumer,
-    provider::Service,
+    place::Place,
+    provider::{Provider, Service},
+    scene::Scene,
+    stack,
     world::World,
 };
 
 /// A name of the right form that nobody published.
 const UNKNOWN: &str = "com.amazonaws.vpce.ap-northeast-1.vpce-svc-0123456789abcdef0";
 
-/// Every case; a stack with endpoints of `service` stands.
-pub(crate) fn all(world: &World<'_>, consumer: &Consumer, stranger: &Aws, service: &Service) -> Result<()> {
+/// A subnet of the right form that nobody made.
+const MISSING: &str = "subnet-0123456789abcdef0";
+
+/// Every case; the stack stands.
+pub(crate) fn all(scene: &Scene<'_>) -> Result<()> {
+    let Scene { world, consumer, stranger, .. } = scene;
+    let service = &scene.two[0];
     let own = consumer.place.vpc.as_str();
     let subnet = consumer.place.subnets[0].id.as_str();
     let aws = &consumer.aws;
 
     aws.refused("InvalidServiceName", &[UNKNOWN, "does not exist"], create(own, UNKNOWN, &[subnet]))?;
-    let other = super::place::Place::find(stranger)?;
+    let other = Place::find(stranger)?;
     let theirs = create(&other.vpc, &service.name, &[&other.subnets[0].id]);
     stranger.refused("InvalidServiceName", &[&service.name, "does not exist"], theirs)?;
     aws.refused("InvalidSubnetId.Malformed", &[], create(own, &service.name, &["subnet-nonsense"]))?;
@@ -48,36 +56,102 @@ pub(crate) fn all(world: &World<'_>, consumer: &Consumer, stranger: &Aws, servic
 
     let none = ["ec2", "describe-vpc-endpoints", "--vpc-endpoint-ids", "vpce-0123456789abcdef0"];
     aws.refused("InvalidVpcEndpointId.NotFound", &[], none)?;
-    stack_without_service(world, consumer)
+    lesser_service(consumer, &scene.provider)?;
+    stack_without_service(world, consumer)?;
+    stack_without_subnet(world, consumer, &scene.two)
+}
+
+/// A service in one zone and without a private name cannot give what it does not have.
+fn lesser_service(consumer: &Consumer, provider: &Provider) -> Result<()> {
+    let place = Place::find(&provider.aws)?;
+    let zone = &place.subnets[0].zone;
+    let balancer = provider.aws.word([
+        "elbv2",
+        "create-load-balancer",
+        "--name",
+        "lesser",
+        "--type",
+        "network",
+        "--scheme",
+        "internal",
+        "--subnets",
+        &place.subnets[0].id,
+        "--query",
+        "LoadBalancers[0].LoadBalancerArn",
+    ])?;
+    let made = provider.aws.ask([
+        "ec2",
+        "create-vpc-endpoint-service-configuration",
+        "--network-load-balancer-arns",
+        &balancer,
+        "--no-acceptance-required",
+        "--query",
+        "ServiceConfiguration.{ServiceId:ServiceId,ServiceName:ServiceName}",
+    ])?;
+    let (id, name) = (text(&made, "/ServiceId")?, text(&made, "/ServiceName")?);
+    let allow = ["ec2", "modify-vpc-endpoint-service-permissions", "--service-id", id];
+    let principal = consumer.aws.principal();
+    provider.aws.ask(allow.into_iter().chain(["--add-allowed-principals", &principal]))?;
+
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        consumer.place.subnets.iter().partition(|one| one.zone == *zone);
+    let vpc = &consumer.place.vpc;
+    let private = create(vpc, name, &[&here[0].id]).into_iter().chain(["--private-dns-enabled"]);
+    consumer.aws.refused("InvalidParameter", &["does not provide a private DNS name"], private)?;
+    let other_zone = create(vpc, name, &[&elsewhere[0].id]);
+    let words = ["does not support the availability zone of the subnet", elsewhere[0].id.as_str()];
+    consumer.aws.refused("InvalidParameter", &words, other_zone)?;
+
+    provider.aws.ask(["ec2", "delete-vpc-endpoint-service-configurations", "--service-ids", id])?;
+    provider.aws.ask(["elbv2", "delete-load-balancer", "--load-balancer-arn", &balancer]).map(drop)
 }
 
 /// A stack whose endpoint cannot be made is rolled back, and its event says why in CloudFormation's words.
 fn stack_without_service(world: &World<'_>, consumer: &Consumer) -> Result<()> {
-    let aws = &consumer.aws;
     let template = world.dir.join("refused.yaml");
-    let (vpc, name) = (&consumer.place.vpc, "refused");
     let content = format!(
         "Resources:\n  endpoint:\n    Type: AWS::EC2::VPCEndpoint\n    Properties:\n      VpcEndpointType: \
-         Interface\n      VpcId: {vpc}\n      ServiceName: {UNKNOWN}\n"
+         Interface\n      VpcId: {}\n      ServiceName: {UNKNOWN}\n",
+        consumer.place.vpc
     );
     fs::write(&template, content).with_context(|| format!("cannot write {}", template.display()))?;
     let body = format!("file://{}", template.display());
-    aws.ask(["cloudformation", "create-stack", "--stack-name", name, "--template-body", &body])?;
-    let wait = ["cloudformation", "wait", "stack-create-complete", "--stack-name", name];
-    aws.fails(&["terminal failure state"], wait)?;
-    let status =
-        ["cloudformation", "describe-stacks", "--stack-name", name, "--query", "Stacks[0].StackStatus"];
-    let status = aws.word(status)?;
-    ensure!(status == "ROLLBACK_COMPLETE", "the stack is {status}");
-    let failed =
-        "StackEvents[?ResourceStatus=='CREATE_FAILED'].{Id:LogicalResourceId,Reason:ResourceStatusReason}";
-    let events =
-        aws.ask(["cloudformation", "describe-stack-events", "--stack-name", name, "--query", failed])?;
-    let reason = text(&events, "/0/Reason")?;
     let words =
         ["Resource handler returned message: \"The Vpc Endpoint Service", "(Service: Ec2, Status Code: 400"];
-    ensure!(words.iter().all(|words| reason.contains(words)), "the reason is {reason:?}");
-    aws.ask(["cloudformation", "delete-stack", "--stack-name", name]).map(drop)
+    rolled_back(consumer, &["--template-body", &body], "CREATE_FAILED", &words)
+}
+
+/// A subnet that is not there is found before any resource is made, and told by the stack's own event.
+fn stack_without_subnet(world: &World<'_>, consumer: &Consumer, services: &[Service]) -> Result<()> {
+    let body = format!("file://{}", world.project.source("deploy/consumer.yaml").display());
+    let mut parameters = stack::parameters(consumer, services, 1);
+    let own = &consumer.place.subnets[0].id;
+    parameters.iter_mut().for_each(|parameter| *parameter = parameter.replace(own.as_str(), MISSING));
+    let mut args = vec!["--template-body", &body, "--parameters"];
+    args.extend(parameters.iter().map(String::as_str));
+    let words = ["Parameter validation failed", MISSING, "does not exist"];
+    rolled_back(consumer, &args, "ROLLBACK_IN_PROGRESS", &words)
+}
+
+/// Creates a stack that ends rolled back, with an event of `status` that says `words`, and deletes it.
+fn rolled_back(consumer: &Consumer, args: &[&str], status: &str, words: &[&str]) -> Result<()> {
+    let (aws, stack) = (&consumer.aws, ["--stack-name", "refused"]);
+    let call = |action| ["cloudformation", action].into_iter().chain(stack);
+    aws.ask(call("create-stack").chain(args.iter().copied()))?;
+    let wait = ["cloudformation", "wait", "stack-create-complete"].into_iter().chain(stack);
+    aws.fails(&["terminal failure state"], wait)?;
+    let found = aws.word(call("describe-stacks").chain(["--query", "Stacks[0].StackStatus"]))?;
+    ensure!(found == "ROLLBACK_COMPLETE", "the stack is {found}");
+    let query = format!(
+        "StackEvents[?ResourceStatus=='{status}'].{{Id:LogicalResourceId,Reason:ResourceStatusReason}}"
+    );
+    let events = aws.ask(call("describe-stack-events").chain(["--query", &query]))?;
+    let mut events = events.as_array().into_iter().flatten();
+    let says = |event: &serde_json::Value| {
+        event["Reason"].as_str().is_some_and(|reason| words.iter().all(|word| reason.contains(word)))
+    };
+    ensure!(events.any(says), "no {status} event says {words:?}");
+    aws.ask(call("delete-stack")).map(drop)
 }
 
 fn create<'a>(vpc: &'a str, service: &'a str, subnets: &[&'a str]) -> Vec<&'a str> {

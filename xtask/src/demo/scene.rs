@@ -21,6 +21,7 @@ const STRANGER: &str = "222222222222";
 /// What the steps of the story share.
 pub(crate) struct Scene<'a> {
     pub(crate) world: &'a World<'a>,
+    pub(crate) provider: Provider,
     pub(crate) consumer: Consumer,
     pub(crate) stranger: Aws,
     /// A host in a VPC without endpoints.
@@ -56,5 +57,5 @@ pub(crate) fn set<'a>(world: &'a World<'_>, report: &mut Report) -> Result<(Scen
         anyhow::Ok(Host::new(world, launch(&stranger, &place.subnets[0], None)?, "stranger"))
     })?;
     let two = two(&services);
-    Ok((Scene { world, consumer, stranger, elsewhere, services, two, key }, server))
+    Ok((Scene { world, provider, consumer, stranger, elsewhere, services, two, key }, server))
 }

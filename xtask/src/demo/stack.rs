@@ -200,7 +200,7 @@ fn expect_status(consumer: &Consumer, wanted: &str) -> Result<()> {
 }
 
 /// The template's parameters: a service name each, and where the endpoints are to be.
-fn parameters(consumer: &Consumer, services: &[Service], subnets: usize) -> Vec<String> {
+pub(crate) fn parameters(consumer: &Consumer, services: &[Service], subnets: usize) -> Vec<String> {
     let parameter = |key: &str, value: &str| format!("ParameterKey={key},ParameterValue={value}");
     let subnets: Vec<&str> = consumer.subnets(subnets).iter().map(|subnet| subnet.id.as_str()).collect();
     let mut parameters: Vec<String> =

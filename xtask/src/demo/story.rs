@@ -170,9 +170,7 @@ pub(crate) fn evidence(scene: &Scene<'_>, report: &mut Report, counted: Counters
     report.step("Flow records show what was accepted and what was refused", |_| {
         flows::look(scene.world, &scene.consumer)
     })?;
-    report.step("What AWS refuses is refused in AWS's words", |_| {
-        refusals::all(scene.world, &scene.consumer, &scene.stranger, &scene.two[0])
-    })?;
+    report.step("What AWS refuses is refused in AWS's words", |_| refusals::all(scene))?;
     report.step("Since the lock-down not one packet left to the public side", |seen| {
         lockdown::count(scene.world, &scene.consumer, counted, seen)
     })

@@ -43,7 +43,7 @@ pub(crate) fn svg(seen: &Seen) -> String {
 <path class=\"private\" d=\"M670 202 H710\"/>
 <text class=\"small public\" x=\"104\" y=\"38\">after lock-down: {left} left, {refused} refused</text>
 <text class=\"small private\" x=\"483\" y=\"194\" text-anchor=\"middle\">private link</text>
-<text class=\"small\" x=\"24\" y=\"130\">cache.{CELL}</text>
+<text class=\"small\" x=\"30\" y=\"258\">cache.{CELL}</text>
 </svg>"
     )
 }
