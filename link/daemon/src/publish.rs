@@ -154,7 +154,8 @@ fn destination(world: &mut dyn Cloud, publication: &Publication) -> Result<Desti
     let vpc = vpc.ok_or_else(|| {
         Error::new("DefaultVpcDoesNotExist", format!("account {account} has no default VPC to publish from"))
     })?;
-    Ok(Destination { account, vpc, kind: TargetKind::Host, id: host.to_owned(), port })
+    // The model's name for a process of the machine has the port in it.
+    Ok(Destination { account, vpc, kind: TargetKind::Host, id: target.clone(), port })
 }
 
 /// The zone of an instance first, since the public node stands there.

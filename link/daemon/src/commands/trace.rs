@@ -99,7 +99,8 @@ fn text(trace: &Trace) -> String {
                 let health = if target.is_healthy { "healthy" } else { "unhealthy" };
                 let relay =
                     if target.is_on_machine { ", by a relay to a process of this machine" } else { "" };
-                lines.push(format!("  target   {}:{} {health}{relay}", target.id, target.port));
+                let id = target.id.trim_end_matches(&format!(":{}", target.port));
+                lines.push(format!("  target   {id}:{} {health}{relay}", target.port));
                 lines.extend(target.ingress.iter().map(|rule| format!("    ingress  {}", rule_text(rule))));
             }
         }
