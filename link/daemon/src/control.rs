@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
-use kura_control_socket::ask;
+use anyhow::{Context, Result, anyhow};
+use kura_control_socket::{AskError, ask};
 use kura_model::plan::NamespaceName;
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +88,12 @@ pub fn socket(state_dir: &Path) -> PathBuf {
 /// # Errors
 /// That none runs, what it refused, or what went wrong on the way.
 pub fn request(state_dir: &Path, request: &Request) -> Result<Answer> {
-    ask(&socket(state_dir), request, WORK)?
+    let socket = socket(state_dir);
+    let answer = match ask(&socket, request, WORK) {
+        Err(error @ AskError::Io(_)) => Err(error).with_context(|| socket.display().to_string())?,
+        other => other?,
+    };
+    answer
         .ok_or_else(|| anyhow!("no kura-link runs on {}; start one with `kura-link up`", state_dir.display()))
 }
 

@@ -173,7 +173,8 @@ fn service(state: &State, health: &Health, service: &kura_model::EndpointService
     let targets = groups.flat_map(|group| {
         let kernel = group.kind != TargetKind::Host && !group.proxy_protocol_v2;
         group.targets.iter().map(move |target| Target {
-            id: target.id.clone(),
+            // The id of a process of the machine ends with its port.
+            id: target.id.trim_end_matches(&format!(":{}", target.port)).to_owned(),
             port: target.port,
             path: if kernel { "kernel" } else { "forwarder" }.to_owned(),
             healthy: !health.unhealthy.iter().any(|(of, found, _)| *of == group.arn && found == target),

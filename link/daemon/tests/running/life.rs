@@ -167,3 +167,32 @@ fn what_others_break_inside_is_repaired() {
         assert!(daemon.log().contains("is repaired"), "{}", daemon.log());
     }
 }
+
+/// In a mount namespace of its own, so that the small disk is the test's alone.
+#[test]
+fn a_full_disk_refuses_changes_and_the_daemon_lives_on() {
+    let Some(daemon) = Daemon::prepare(As::Root) else { return };
+    let disk = daemon.dir();
+    fs::create_dir(&disk).unwrap();
+    let script = format!(
+        "set -e; mount -t tmpfs -o size=1m none {disk}; k='{program} --state-dir {disk}'; trap '$k down' EXIT\n\
+         $k up --detach --listen 127.0.0.1:0 --upstream none\n\
+         $k key list | sort > {disk}/../before; cp {disk}/events.jsonl {disk}/../journal\n\
+         dd if=/dev/zero of={disk}/fill bs=4k 2>/dev/null || true\n\
+         for n in 1 2 3; do\n\
+         ! $k publish --name x --target 127.0.0.1:9 --private-dns cache.a.example.com 2>> {disk}/../said; done\n\
+         $k status > {disk}/../status; cmp {disk}/events.jsonl {disk}/../journal\n\
+         rm {disk}/fill; $k publish --name x --target 127.0.0.1:9 --private-dns cache.a.example.com\n\
+         kill -9 $(cat {disk}/lock); sleep 0.2; $k up --detach --listen 127.0.0.1:0 --upstream none\n\
+         $k status | grep -q cache.a.example.com; $k status | grep -q 'to 127.0.0.1:9 by forwarder'",
+        disk = disk.display(),
+        program = env!("CARGO_BIN_EXE_kura-link"),
+    );
+    let output = Command::new("unshare").args(["--mount", "sh", "-c", &script]).output().unwrap();
+    let home = disk.parent().unwrap();
+    let said = fs::read_to_string(home.join("said")).unwrap_or_default();
+    assert!(output.status.success(), "{}\n{said}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said.matches("No space left on device").count(), 3, "{said}");
+    assert_eq!(said.lines().count(), 3, "{said}");
+    assert!(!fs::read_to_string(home.join("status")).unwrap().contains("cache.a.example.com"));
+}
