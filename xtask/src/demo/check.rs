@@ -24,9 +24,8 @@ use crate::{
 /// The article's numbers.
 const ITEMS: &str = "100";
 
-/// Rounds of `momento`'s channel, and of each SDK, which takes a process for each. Odd: there is a middle one.
+/// Rounds of each client. Odd: there is a middle one.
 const ROUNDS: usize = 15;
-const SDK_ROUNDS: usize = 9;
 
 /// One check takes a second.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -72,7 +71,7 @@ pub(crate) fn sdk(
     key: &str,
 ) -> Result<Comparison> {
     let mut rounds = Vec::new();
-    for round in 0..SDK_ROUNDS {
+    for round in 0..ROUNDS {
         let (first, second) = if round % 2 == 0 { (public, private) } else { (private, public) };
         let (first, second) = (once(world, sdk, first, key)?, once(world, sdk, second, key)?);
         rounds.push(if round % 2 == 0 { (first, second) } else { (second, first) });
