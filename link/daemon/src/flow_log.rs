@@ -70,6 +70,9 @@ impl fmt::Display for Flow {
     }
 }
 
+/// Source, destination, their ports, and IANA's number of the protocol.
+type Ends = (Ipv4Addr, Ipv4Addr, u16, u16, u8);
+
 /// What makes two looks see the same flow.
 type Key = (String, Ipv4Addr, Ipv4Addr, u16, u16, u8, Action);
 
@@ -89,8 +92,8 @@ impl FlowLog {
             let router = NamespaceName::router(&vpc.id);
             for tracked in fabric.tracked(&router)? {
                 let Tracked { source, destination, source_port, destination_port, protocol, .. } = tracked;
-                let there = (source, destination, source_port, destination_port);
-                let back = (destination, source, destination_port, source_port);
+                let there = (source, destination, source_port, destination_port, protocol);
+                let back = (destination, source, destination_port, source_port, protocol);
                 for (address, ends, packets, bytes) in [
                     (source, there, tracked.packets, tracked.bytes),
                     (destination, there, tracked.packets, tracked.bytes),
@@ -101,7 +104,7 @@ impl FlowLog {
                         && let Some(interface) = state.interface_at(&vpc.id, address)
                     {
                         let counted = (packets, bytes);
-                        self.see(state, interface, ends, protocol, counted, Action::Accept, now_seconds);
+                        self.see(state, interface, ends, counted, Action::Accept, now_seconds);
                     }
                 }
             }
@@ -109,9 +112,9 @@ impl FlowLog {
                 let Refused { source, destination, source_port, destination_port, protocol, .. } = refused;
                 let at = if refused.is_ingress { destination } else { source };
                 if let Some(interface) = state.interface_at(&vpc.id, at) {
-                    let ends = (source, destination, source_port, destination_port);
+                    let ends = (source, destination, source_port, destination_port, protocol);
                     let counted = (refused.packets, refused.bytes);
-                    self.see(state, interface, ends, protocol, counted, Action::Reject, now_seconds);
+                    self.see(state, interface, ends, counted, Action::Reject, now_seconds);
                 }
             }
         }
@@ -129,8 +132,7 @@ impl FlowLog {
         &mut self,
         state: &State,
         interface: &kura_model::NetworkInterface,
-        (source, destination, source_port, destination_port): (Ipv4Addr, Ipv4Addr, u16, u16),
-        protocol: u8,
+        (source, destination, source_port, destination_port, protocol): Ends,
         (packets, bytes): (u64, u64),
         action: Action,
         now: u64,
