@@ -1,7 +1,7 @@
 //! Answers names: each VPC's resolver, and the link's public zone.
 //!
 //! What is answered is a value. [`Zones`] is made of a plan's [`kura_model::plan::Names`] and never changes;
-//! [`Zones::answer`] takes a question to an [`Answer`] without a socket or a clock. [`serve`] puts it behind a UDP
+//! [`Zones::answer`] takes a question to an [`Answer`] without a socket or a clock. [`serve()`] puts it behind a UDP
 //! socket and a TCP listener that somebody else bound, in whatever network namespace they belong to, and looks at the
 //! newest `Zones` at each query: a private name appears and disappears without a socket being touched.
 //!

@@ -16,7 +16,7 @@ pub trait Cloud {
     /// Applies an event, written down and synced when this returns.
     ///
     /// # Errors
-    /// When the state refuses it ([`apply`](crate::apply)); code `InternalError` when it could not be written.
+    /// When the state refuses it ([`apply`](crate::apply())); code `InternalError` when it could not be written.
     fn commit(&mut self, event: Event) -> Result<(), Error>;
 
     /// Commits a change of an account at the time of the request.

@@ -1,6 +1,6 @@
 //! An AWS network as data: events change the state, the state says what must stand.
 //!
-//! [`apply`] takes a state and an [`Event`] to the next state, or refuses it with the code and text AWS has for it.
+//! [`apply()`] takes a state and an [`Event`] to the next state, or refuses it with the code and text AWS has for it.
 //! [`plan()`] says which namespaces, links, routes, filters, forwarders and names a state stands for, and [`trace()`]
 //! what becomes of one connection. All three are functions of their arguments: no clock, no randomness, no socket.
 //! Identifiers and times are drawn at the rim and written into the event, so that replaying the events gives the same

@@ -1,6 +1,6 @@
 //! Everything that exists: what the events so far have made.
 //!
-//! Fields are public to read; only [`apply`](crate::apply) changes them.
+//! Fields are public to read; only [`apply`](crate::apply()) changes them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
