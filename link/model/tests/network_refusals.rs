@@ -133,12 +133,12 @@ fn public_addresses_end_and_are_given_back() {
     let mut world = World::consumer();
     let subnet = world.subnet("a");
     let mut ids = Vec::new();
-    for _ in 0..245 {
+    for _ in 0..127 {
         ids.push(world.instance(&subnet, &[]));
     }
     let taken: BTreeSet<_> = ids.iter().map(|id| world.interface_of(id).public_address.unwrap()).collect();
-    assert_eq!(taken.len(), 245);
-    assert_eq!(taken.first().unwrap().to_string(), "203.0.113.10");
+    assert_eq!(taken.len(), 127);
+    assert_eq!(taken.first().unwrap().to_string(), "203.0.113.128");
     assert_eq!(taken.last().unwrap().to_string(), "203.0.113.254");
     let (_, change) = world.run_instances(&subnet, &[]);
     assert_eq!(world.refused(change.clone()).code, "InsufficientAddressCapacity");

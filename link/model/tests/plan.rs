@@ -82,9 +82,10 @@ fn an_instance_hangs_at_its_router_and_leaves_by_the_gateway() {
     assert!(at_router.local.contains(&"172.31.0.2".parse().unwrap()));
     let filter = router(&plan, &vpc);
     let pairs = filter.gateway.unwrap().addresses;
-    assert_eq!(pairs.values().map(ToString::to_string).collect::<Vec<_>>(), ["203.0.113.10"]);
+    assert_eq!(pairs.values().map(ToString::to_string).collect::<Vec<_>>(), ["203.0.113.128"]);
     let public = &plan.namespaces[&NamespaceName::public()];
-    let back = public.routes.iter().find(|route| route.destination.to_string() == "203.0.113.10/32").unwrap();
+    let back =
+        public.routes.iter().find(|route| route.destination.to_string() == "203.0.113.128/32").unwrap();
     assert!(matches!(&back.to, To::Device(device, Some(_)) if *device == format!("v{vpc_number}")), "{out}");
 }
 
@@ -237,10 +238,10 @@ fn a_process_on_the_machine_is_reached_by_a_forwarder_in_the_node() {
     assert_eq!(forwarder.proxy_v2, None);
     let node = &nodes(&world, &balancer, &plan)[0];
     assert!(node.listeners[&443].forwarder);
-    assert_eq!(node.fronts["pub0"].to_string(), "203.0.113.10");
+    assert_eq!(node.fronts["pub0"].to_string(), "203.0.113.128");
     let name = &world.state.load_balancers[&balancer].dns_name;
-    assert_eq!(plan.names.public[name], addresses(&["203.0.113.10"]));
-    assert_eq!(plan.names.public[&format!("ap-northeast-1a.{name}")], addresses(&["203.0.113.10"]));
+    assert_eq!(plan.names.public[name], addresses(&["203.0.113.128"]));
+    assert_eq!(plan.names.public[&format!("ap-northeast-1a.{name}")], addresses(&["203.0.113.128"]));
 }
 
 #[test]
