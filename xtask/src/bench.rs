@@ -20,22 +20,23 @@ pub(crate) struct Arguments {
 
 /// Builds in release and measures everything.
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
-    measure(project, &project.source("bench/results"), arguments.quick).map(drop)
+    measure(project, Profile::Release, &project.source("bench/results"), arguments.quick).map(drop)
 }
 
-/// The short form, as a stage of `test`; its figures are thrown away.
+/// The short form, as a stage of `test`, with the programs that are built already; its figures are thrown away.
 pub(crate) fn smoke(project: &Project) -> Result<Outcome> {
     let results = project.scratch_dir("bench")?;
-    let transcript = measure(project, &results.path().join("results"), true)?;
+    let transcript = measure(project, Profile::Dev, &results.path().join("results"), true)?;
     Ok(Outcome::Passed(transcript.out.into_iter().filter(|line| line.contains(" goal ")).collect()))
 }
 
-fn measure(project: &Project, results: &Path, quick: bool) -> Result<Transcript> {
-    Run::new("cargo")
-        .args(["build", "--release", "--locked"])
-        .args(["-p", "kura", "-p", "kura-bench", "-p", "kura-load", "-p", "kura-yardstick"])
-        .shown()?;
-    let mut run = Run::new(project.program(Profile::Release, "kura-bench"));
+fn measure(project: &Project, profile: Profile, results: &Path, quick: bool) -> Result<Transcript> {
+    let mut build = Run::new("cargo").args(["build", "--locked"]);
+    if profile == Profile::Release {
+        build = build.arg("--release");
+    }
+    build.args(["-p", "kura", "-p", "kura-bench", "-p", "kura-load", "-p", "kura-yardstick"]).shown()?;
+    let mut run = Run::new(project.program(profile, "kura-bench"));
     run = run.arg("all").arg("--results").arg(results).limit(Duration::from_secs(3 * 3600));
     if quick {
         run = run.arg("--quick");

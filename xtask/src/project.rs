@@ -17,7 +17,7 @@ pub(crate) struct Project {
 }
 
 /// How the workspace's programs are built.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
     /// What the tests run: builds fast, checks debug assertions.
     Dev,
