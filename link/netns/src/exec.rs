@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     ffi::OsString,
     fs, io,
-    os::unix::process::CommandExt as _,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -155,7 +155,10 @@ fn cover(state_dir: &Path, path: &Path, text: &str) -> Result<(), Error> {
 }
 
 fn put(path: &Path, text: &str) -> Result<(), Error> {
-    fs::write(path, text).during(|| format!("write {}", path.display()))
+    let what = || format!("write {}", path.display());
+    fs::write(path, text).during(what)?;
+    // Whatever the caller's umask is: who runs inside may be somebody else.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).during(what)
 }
 
 /// The machine's own, but for hosts.

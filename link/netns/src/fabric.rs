@@ -19,7 +19,7 @@ use crate::{
     error::{During as _, Error},
     forwarder,
     nft::{self, Counter, Loaded, Refused},
-    program::Program,
+    program::{Program, raise_descriptor_limit},
     tracked::{self, Tracked},
     workloads::{self, Which},
 };
@@ -61,6 +61,7 @@ impl Fabric {
     pub fn open(state_dir: &Path, program: Program) -> Result<Self, Error> {
         let state_dir =
             state_dir.canonicalize().during(|| format!("use the state directory {}", state_dir.display()))?;
+        raise_descriptor_limit();
         let (anchor, is_new) = Anchor::connect_or_spawn(&state_dir, &program)?;
         if is_new {
             // What is left of an anchor that was killed runs in a world that is gone.

@@ -29,8 +29,10 @@ pub struct Tracked {
 pub(crate) fn tracked() -> io::Result<Vec<Tracked>> {
     match std::fs::read_to_string("/proc/thread-self/net/nf_conntrack") {
         Ok(text) => Ok(text.lines().filter_map(parse).collect()),
-        // No rule of the namespace tracks connections.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        // The namespace's rules track connections, so it is the list that is missing.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(io::Error::other("this kernel lists no connections (CONFIG_NF_CONNTRACK_PROCFS)"))
+        }
         Err(error) => Err(error),
     }
 }

@@ -2,19 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
-    process::Stdio,
-    thread,
-    time::{Duration, Instant},
 };
 
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::{PollFd, PollFlags, poll},
     fs::{Mode, OFlags},
     net::{AddressFamily, SocketFlags, SocketType, connect, socket_with},
-    process::{Pid, PidfdFlags, pidfd_open},
+    process::Pid,
 };
 
 use super::{
@@ -23,11 +19,8 @@ use super::{
 };
 use crate::{
     error::{During as _, Error},
-    program::Program,
+    program::{Ending, Program},
 };
-
-/// How long an anchor may take to start or to end.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection to an anchor.
 #[derive(Debug)]
@@ -66,34 +59,8 @@ impl Anchor {
         if let Some(anchor) = Self::connect(state_dir)? {
             return Ok((anchor, false));
         }
-        let log = state_dir.join("anchor.log");
-        let output = File::options().create(true).append(true).open(&log);
-        let output = output.during(|| format!("open {}", log.display()))?;
-        let errors = output.try_clone().during(|| format!("open {}", log.display()))?;
-        let mut child = program
-            .command("anchor", state_dir)
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
-            .during(|| format!("start {}", program.path().display()))?;
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(anchor) = Self::connect(state_dir)? {
-                // Reaps it when it ends; the anchor outlives us otherwise.
-                thread::spawn(move || child.wait());
-                return Ok((anchor, true));
-            }
-            let ended = child.try_wait().during(|| "look after the anchor".into())?;
-            if ended.is_some() || Instant::now() > deadline {
-                let _ = child.kill();
-                return Err(Error::Anchor(format!(
-                    "the anchor did not start; its reason is in {}",
-                    log.display()
-                )));
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
+        let anchor = program.start("anchor", state_dir, Error::Anchor, || Self::connect(state_dir))?;
+        Ok((anchor, true))
     }
 
     /// The anchor's process.
@@ -174,15 +141,11 @@ impl Anchor {
     /// # Errors
     /// When it has not ended after ten seconds.
     pub fn quit(self) -> Result<(), Error> {
-        let process = pidfd_open(self.pid, PidfdFlags::empty());
+        let ending = Ending::of(self.pid);
         self.ask(&Request::Quit)?;
-        let Ok(process) = process else { return Ok(()) };
-        let mut ended = [PollFd::new(&process, PollFlags::IN)];
-        let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
-        match poll(&mut ended, Some(&patience)) {
-            Ok(0) => Err(Error::Anchor(format!("the anchor, process {}, does not end", self.pid()))),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error).during(|| "wait for the anchor's end".into()),
+        match ending.wait().during(|| "wait for the anchor's end".into())? {
+            true => Ok(()),
+            false => Err(Error::Anchor(format!("the anchor, process {}, does not end", self.pid()))),
         }
     }
 

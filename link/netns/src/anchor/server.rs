@@ -8,6 +8,7 @@ use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 
 use nix::sched::{CloneFlags, unshare};
@@ -18,7 +19,10 @@ use rustix::{
 };
 
 use super::protocol::{Reply, Request, receive};
-use crate::error::{During as _, Error};
+use crate::{
+    error::{During as _, Error},
+    program::raise_descriptor_limit,
+};
 
 /// A namespace that stands: its descriptor keeps it alive.
 struct Held {
@@ -35,6 +39,7 @@ type Namespaces = Mutex<BTreeMap<String, Held>>;
 pub fn anchor_main(state_dir: &Path) -> Result<(), Error> {
     // A session of its own: what ends the daemon's terminal does not end the anchor.
     let _ = rustix::process::setsid();
+    raise_descriptor_limit();
     let _lock = lock(state_dir)?;
     let listener = listener(state_dir)?;
     let namespaces = Arc::new(Namespaces::default());
@@ -50,7 +55,15 @@ pub fn anchor_main(state_dir: &Path) -> Result<(), Error> {
             let _ = fs::remove_file(state_dir.join(super::SOCKET));
             return Ok(());
         }
-        let Ok(peer) = accept_with(&listener, SocketFlags::CLOEXEC) else { continue };
+        let peer = match accept_with(&listener, SocketFlags::CLOEXEC) {
+            Ok(peer) => peer,
+            Err(error) => {
+                eprintln!("anchor: cannot accept a connection: {error}");
+                // Out of descriptors, most likely: they come back, but not at once.
+                thread::sleep(Duration::from_millis(20));
+                continue;
+            }
+        };
         match rustix::net::sockopt::socket_peercred(&peer) {
             Ok(who) if who.uid == own_uid => {}
             _ => continue,

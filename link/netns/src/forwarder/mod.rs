@@ -19,6 +19,7 @@ pub(crate) use client::{configure, end};
 use crate::{
     anchor::Anchor,
     error::{During as _, Error},
+    program::raise_descriptor_limit,
 };
 
 /// In the state directory, mode 0600.
@@ -41,12 +42,4 @@ pub fn forwarder_main(state_dir: &Path) -> Result<(), Error> {
     let served = tokio::task::LocalSet::new().block_on(&runtime, serve::serve(listener, anchor));
     let _ = std::fs::remove_file(state_dir.join(SOCKET));
     served
-}
-
-/// A connection needs two descriptors, and the usual soft limit is 1024.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _ = setrlimit(Resource::Nofile, limit);
 }

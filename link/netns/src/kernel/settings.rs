@@ -25,14 +25,17 @@ pub(crate) fn settings(forwards: bool) -> Result<usize, (String, io::Error)> {
     Ok(changed)
 }
 
-/// Sets what connection tracking reads; it is there once a rule that tracks is.
-pub(crate) fn conntrack_settings(idle_timeout: u32) -> Result<usize, (String, io::Error)> {
+/// Sets what connection tracking reads; it is there once a rule that tracks is. `counts`: flows are counted, which
+/// only flow logs read.
+pub(crate) fn conntrack_settings(idle_timeout: u32, counts: bool) -> Result<usize, (String, io::Error)> {
     let mut changed = 0;
     for (name, value) in [
         // A segment in the middle of a connection that is not known is invalid, and does not make it known.
         ("netfilter/nf_conntrack_tcp_loose", 0),
         ("netfilter/nf_conntrack_tcp_timeout_established", idle_timeout),
-        ("netfilter/nf_conntrack_acct", 1),
+        // A segment out of its window stays with its connection: as invalid, it would be answered with a reset.
+        ("netfilter/nf_conntrack_tcp_be_liberal", 1),
+        ("netfilter/nf_conntrack_acct", u8::from(counts).into()),
     ] {
         changed += set(name, value)?;
     }

@@ -111,7 +111,7 @@ pub(crate) fn apply(
         new = (generation == ours).then(|| Loaded { mark, names: Some(tables.collect()) });
     }
     if let Some(idle_timeout) = conntrack {
-        changed += conntrack_settings(idle_timeout)
+        changed += conntrack_settings(idle_timeout, matches!(filter, Filter::Router(_)))
             .map_err(|(action, source)| Error::System { action: format!("{action} in {name}"), source })?;
     }
     Ok((new, changed))
@@ -149,9 +149,10 @@ fn load(
         return Ok(false);
     }
     // Someone may have made a chain or a set of one of our names, of another kind: then all of it goes.
-    if transact(&script).during(what)?.is_ok() {
-        return Ok(true);
-    }
+    let Err(first) = transact(&script).during(what)? else { return Ok(true) };
     let forced = transact(&force).during(what)?;
-    forced.map(|()| true).map_err(|message| Error::Filter { namespace: name.to_owned(), message })
+    forced.map(|()| true).map_err(|second| {
+        let message = format!("{second}; and before that, without making it anew: {first}");
+        Error::Filter { namespace: name.to_owned(), message }
+    })
 }

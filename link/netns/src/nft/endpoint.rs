@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kura_model::plan::{EndpointFilter, EndpointPort};
 
 use super::{
-    DNAT_HOOK, FORWARD_HOOK, INPUT_HOOK, KNOWN, RESET_UNKNOWN, Rules, SNAT_HOOK, TABLE, braces, choose,
-    device, idle, longest, table::Table,
+    DNAT_HOOK, FORWARD_HOOK, INPUT_HOOK, Rules, SNAT_HOOK, TABLE, braces, choose, device, idle, known,
+    longest, table::Table,
 };
 use crate::error::Error;
 
@@ -15,7 +15,7 @@ pub(super) fn compile(filter: &EndpointFilter) -> Result<Rules, Error> {
     let address = filter.address;
     let mut main = Table::named(TABLE);
     let mut dnat = Vec::new();
-    let mut input: Vec<String> = [KNOWN].iter().chain(&RESET_UNKNOWN).map(|&rule| rule.to_owned()).collect();
+    let mut input = known();
     input.push("iifname \"lo\" accept".into());
     for (port, EndpointPort { nodes, forwarder, .. }) in &filter.ports {
         let arrives = format!("iifname {inside} ip daddr {address} tcp dport {port}");
@@ -37,8 +37,7 @@ pub(super) fn compile(filter: &EndpointFilter) -> Result<Rules, Error> {
     let snat = own.iter().map(|(device, own)| format!("oifname {device} ct status dnat snat ip to {own}"));
     main.chain("postrouting", Some(SNAT_HOOK), snat.collect());
 
-    let mut forward: Vec<String> =
-        [KNOWN].iter().chain(&RESET_UNKNOWN).map(|&rule| rule.to_owned()).collect();
+    let mut forward = known();
     let fabric: BTreeSet<_> = own.keys().collect();
     if !fabric.is_empty() {
         forward.push(format!("iifname {inside} oifname {} ct status dnat accept", braces(fabric)));

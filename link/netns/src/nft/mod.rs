@@ -76,9 +76,14 @@ fn idle(ports: impl Iterator<Item = (u16, u32)>) -> Option<Table> {
     (!table.timeouts.is_empty()).then_some(table)
 }
 
-/// The longest of some timeouts; AWS's 350 s when there is none.
+/// The longest of some timeouts; AWS's own when there is none.
 fn longest(timeouts: impl Iterator<Item = u32>) -> u32 {
-    timeouts.max().unwrap_or(350)
+    timeouts.max().unwrap_or(kura_model::IDLE_TIMEOUT)
+}
+
+/// What every chain begins with that packets come to by themselves: what is known passes, an unknown segment is reset.
+fn known() -> Vec<String> {
+    [KNOWN].into_iter().chain(RESET_UNKNOWN).map(str::to_owned).collect()
 }
 
 /// A device's name as a rule can hold it.

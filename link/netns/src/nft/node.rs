@@ -3,8 +3,8 @@
 use kura_model::plan::NodeFilter;
 
 use super::{
-    DNAT_HOOK, FORWARD_HOOK, INPUT_HOOK, KNOWN, RESET_UNKNOWN, Rules, SNAT_HOOK, TABLE, braces, choose,
-    device, idle, longest, table::Table,
+    DNAT_HOOK, FORWARD_HOOK, INPUT_HOOK, Rules, SNAT_HOOK, TABLE, braces, choose, device, idle, known,
+    longest, table::Table,
 };
 use crate::error::Error;
 
@@ -16,10 +16,9 @@ pub(super) fn compile(filter: &NodeFilter) -> Result<Rules, Error> {
     }
     let mut main = Table::named(TABLE);
     let mut dnat = Vec::new();
-    let mut input: Vec<String> = [KNOWN].iter().chain(&RESET_UNKNOWN).map(|&rule| rule.to_owned()).collect();
+    let mut input = known();
     input.push("iifname \"lo\" accept".into());
-    let mut forward: Vec<String> =
-        [KNOWN].iter().chain(&RESET_UNKNOWN).map(|&rule| rule.to_owned()).collect();
+    let mut forward = known();
     if !fronts.is_empty() {
         for (port, listener) in &filter.listeners {
             let arrives = format!("iifname . ip daddr {} tcp dport {port}", braces(&fronts));

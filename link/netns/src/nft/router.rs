@@ -11,7 +11,7 @@ use kura_model::{
 };
 
 use super::{
-    DNAT_HOOK, INPUT_HOOK, KNOWN, RESET_UNKNOWN, Rules, SNAT_HOOK, TABLE, braces, device, table::Table, word,
+    DNAT_HOOK, INPUT_HOOK, KNOWN, Rules, SNAT_HOOK, TABLE, braces, device, known, table::Table, word,
 };
 use crate::error::Error;
 
@@ -123,7 +123,7 @@ fn spoofing(main: &mut Table, filter: &RouterFilter) -> Result<(), Error> {
 }
 
 fn forward(main: &mut Table, filter: &RouterFilter) -> Result<(), Error> {
-    let mut egress: Vec<String> = [KNOWN].iter().chain(&RESET_UNKNOWN).map(|&rule| rule.to_owned()).collect();
+    let mut egress = known();
     let mut ingress = vec![KNOWN.to_owned()];
     egress.extend(dispatch("iifname", "out", &filter.interfaces)?);
     ingress.extend(dispatch("oifname", "in", &filter.interfaces)?);
@@ -155,7 +155,7 @@ fn dispatch(
 }
 
 fn input(main: &mut Table, filter: &RouterFilter) -> Result<(), Error> {
-    let mut rules: Vec<String> = [KNOWN].iter().chain(&RESET_UNKNOWN).map(|&rule| rule.to_owned()).collect();
+    let mut rules = known();
     rules.push("iifname \"lo\" accept".into());
     let mut devices = Vec::new();
     for name in filter.interfaces.keys() {
