@@ -16,6 +16,9 @@ pub const LINK_LOCAL_RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
 /// Link-local addresses: the fabric's and the resolver's, never routed between VPCs.
 pub const LINK_LOCAL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16);
 
+/// Seconds after which AWS forgets an idle connection, unless a listener says otherwise.
+pub const IDLE_TIMEOUT: u32 = 350;
+
 /// Living interfaces and VPCs at most: each has a pair of link-local addresses for itself on either of two ranges.
 pub const NUMBERS: u32 = 8192;
 

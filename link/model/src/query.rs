@@ -11,6 +11,21 @@ impl State {
         self.vpcs.values().find(|vpc| vpc.is_default && vpc.owner == *account)
     }
 
+    /// The domain of the names that addresses have in their VPCs.
+    #[must_use]
+    pub fn host_domain(&self) -> String {
+        match self.region.as_str() {
+            "us-east-1" => "ec2.internal".to_owned(),
+            region => format!("{region}.compute.internal"),
+        }
+    }
+
+    /// The name an address has in its VPC: `ip-172-31-0-4.<region>.compute.internal`; in us-east-1 `….ec2.internal`.
+    #[must_use]
+    pub fn host_name(&self, address: Ipv4Addr) -> String {
+        format!("{}.{}", host_label(address), self.host_domain())
+    }
+
     /// The internet gateway attached to a VPC.
     #[must_use]
     pub fn gateway_of(&self, vpc: &VpcId) -> Option<&InternetGateway> {
@@ -50,12 +65,6 @@ impl State {
     #[must_use]
     pub fn service_named(&self, name: &str) -> Option<&EndpointService> {
         self.services.get(name.rsplit('.').next()?).filter(|service| service.name == name)
-    }
-
-    /// A service by its name, if the account may see it.
-    #[must_use]
-    pub fn service_for(&self, account: &AccountId, name: &str) -> Option<&EndpointService> {
-        self.service_named(name).filter(|service| service.is_visible_to(account))
     }
 
     /// Whether the link's own public zone has the TXT record that proves a service's private DNS name: under the
@@ -149,6 +158,20 @@ impl State {
     pub fn zonal_name(&self, endpoint: &Endpoint, zone: &str) -> String {
         let Endpoint { id, dns_label, service, .. } = endpoint;
         format!("{id}-{dns_label}-{zone}.{service}.{}.vpce.amazonaws.com", self.region)
+    }
+}
+
+/// The first label of the name an address has in its VPC.
+#[must_use]
+pub fn host_label(address: Ipv4Addr) -> String {
+    format!("ip-{}", address.to_string().replace('.', "-"))
+}
+
+impl Vpc {
+    /// Where the VPC's names are answered, unless it has no DNS support: two after the first of its addresses.
+    #[must_use]
+    pub fn resolver(&self) -> Option<Ipv4Addr> {
+        self.dns_support.then(|| network::nth(self.cidr, 2))
     }
 }
 

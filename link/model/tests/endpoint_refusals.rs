@@ -12,6 +12,10 @@ use kura_model::*;
 fn a_service_that_is_unknown_or_not_for_the_account_does_not_exist() {
     let (mut world, service) = World::with_service();
     let subnet = world.subnet("a");
+    let seen = |world: &World| {
+        let found = world.state.service_named(&service.name);
+        found.is_some_and(|found| found.is_visible_to(&world.account))
+    };
     for name in ["com.amazonaws.vpce.ap-northeast-1.vpce-svc-0000000000000dead", "nonsense", ""] {
         let (_, change) = world.create_endpoint(name, std::slice::from_ref(&subnet), false);
         world.refuses(
@@ -25,10 +29,10 @@ fn a_service_that_is_unknown_or_not_for_the_account_does_not_exist() {
     let (_, change) = world.create_endpoint(&service.name, &[subnet], false);
     let text = format!("The Vpc Endpoint Service '{}' does not exist", service.name);
     world.refuses(change.clone(), "InvalidServiceName", &text);
-    assert!(world.state.service_for(&world.account, &service.name).is_none());
+    assert!(!seen(&world));
 
     world.account = PROVIDER.into();
-    assert!(world.state.service_for(&world.account, &service.name).is_some(), "the owner sees its own");
+    assert!(seen(&world), "the owner sees its own");
     let add = BTreeSet::from(["*".to_owned()]);
     let permit = Change::ModifyServicePermissions {
         id: service.id.clone(),

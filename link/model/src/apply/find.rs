@@ -11,7 +11,6 @@ macro_rules! finders {
                     .ok_or_else(|| Error::new($code, format!($text, id)))
             }
 
-            #[allow(dead_code, reason = "made for every kind alike")]
             pub(super) fn $find_mut(&mut self, id: &$id) -> Result<&mut $resource> {
                 self.state.$map.get_mut(id).filter(|found| found.owner == *self.account)
                     .ok_or_else(|| Error::new($code, format!($text, id)))

@@ -1,10 +1,7 @@
 //! Listeners.
 
 use super::{Result, Step, find, quota, tag, target_group};
-use crate::{Error, ids::*, state::*};
-
-/// Seconds a new listener lets a connection idle.
-const IDLE_TIMEOUT: u32 = 350;
+use crate::{Error, ids::*, network::IDLE_TIMEOUT, state::*};
 
 impl Step<'_> {
     pub(super) fn create_listener(

@@ -26,9 +26,27 @@ pub(super) fn remember(state: &mut State, event: &Event) {
         let used = ClientToken { parameters: token.parameters.clone(), made };
         state.client_tokens.insert(key(&event.account, &token.token), used);
     }
-    let mut tokens = std::mem::take(&mut state.client_tokens);
-    tokens.retain(|_, used| state.owner(&used.made).is_some());
-    state.client_tokens = tokens;
+    if removes(&event.change) {
+        let mut tokens = std::mem::take(&mut state.client_tokens);
+        tokens.retain(|_, used| state.owner(&used.made).is_some());
+        state.client_tokens = tokens;
+    }
+}
+
+/// Whether a change may remove something that [`made`] names.
+fn removes(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::DeleteVpc { .. }
+            | Change::DeleteSubnet { .. }
+            | Change::DeleteRouteTable { .. }
+            | Change::DeleteInternetGateway { .. }
+            | Change::DeleteSecurityGroup { .. }
+            | Change::ForgetInstances { .. }
+            | Change::DeleteService { .. }
+            | Change::DeleteEndpoint { .. }
+            | Change::ForgetStack { .. }
+    )
 }
 
 impl State {

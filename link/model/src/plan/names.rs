@@ -70,14 +70,6 @@ fn resolver(view: &View<'_>, vpc: &Vpc) -> Resolver {
     Resolver {
         addresses: BTreeSet::from(router::resolver(vpc)),
         zones,
-        hosts: instances.map(|found| (host_name(&view.state.region, found.address), found.address)).collect(),
+        hosts: instances.map(|found| (view.state.host_name(found.address), found.address)).collect(),
     }
-}
-
-/// `ip-172-31-0-4.<region>.compute.internal`; in us-east-1 `….ec2.internal`.
-fn host_name(region: &str, address: Ipv4Addr) -> String {
-    let [a, b, c, d] = address.octets();
-    let domain =
-        if region == "us-east-1" { "ec2.internal".to_owned() } else { format!("{region}.compute.internal") };
-    format!("ip-{a}-{b}-{c}-{d}.{domain}")
 }

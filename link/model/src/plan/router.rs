@@ -24,9 +24,6 @@ const GATEWAY: &str = "igw0";
 /// The group of load balancers that were made without groups: they take and send everything, as on AWS.
 const UNFILTERED: &str = "unfiltered";
 
-/// Seconds after which AWS forgets an idle connection; a listener may ask for longer.
-const IDLE_TIMEOUT: u32 = 350;
-
 pub(super) fn lay(view: &View<'_>, vpc: &Vpc, plan: &mut Plan) {
     let standing: Vec<&NetworkInterface> =
         view.interfaces(&vpc.id).filter(|interface| view.stands(interface)).collect();
@@ -191,5 +188,5 @@ fn idle_timeout(view: &View<'_>, vpc: &Vpc) -> u32 {
     let used = endpoints.flat_map(|endpoint| view.balancers(&endpoint.service));
     let own = view.state.load_balancers.values().filter(|balancer| balancer.vpc == vpc.id);
     let listeners = used.chain(own).flat_map(|balancer| view.listeners(&balancer.arn));
-    listeners.map(|listener| listener.idle_timeout).fold(IDLE_TIMEOUT, u32::max)
+    listeners.map(|listener| listener.idle_timeout).fold(network::IDLE_TIMEOUT, u32::max)
 }
