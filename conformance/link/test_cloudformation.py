@@ -1,7 +1,6 @@
 """CloudFormation as boto3 and the command line speak it; what it does with a template is tested beside its code."""
 
 import json
-import time
 
 import pytest
 
@@ -141,8 +140,6 @@ def test_the_command_lines_own_sequences(server, parameters):
     words = ["cloudformation", "deploy", "--stack-name", "d", "--template-file", file]
 
     def deploy(*more):
-        # The command names its change set after the second, and two of a name there cannot be.
-        time.sleep(1.05 - time.time() % 1)
         return aws(server, *words, *more, text=True)
 
     assert "Successfully created/updated stack" in deploy("--parameter-overrides", *overrides)

@@ -101,12 +101,13 @@ impl FlowLog {
                 self.see(state, state.interface_at(&vpc.id, at), rejected(&refused, now_seconds));
             }
         }
-        while self.flows.len() > MOST {
-            let Some(oldest) = self.flows.iter().min_by_key(|(_, flow)| flow.end).map(|(key, _)| key.clone())
-            else {
-                break;
-            };
-            self.flows.remove(&oldest);
+        if let Some(surplus @ 1..) = self.flows.len().checked_sub(MOST) {
+            let mut all: Vec<(u64, Key)> =
+                self.flows.iter().map(|(key, flow)| (flow.end, key.clone())).collect();
+            all.sort_unstable_by_key(|(end, _)| *end);
+            for (_, key) in all.into_iter().take(surplus) {
+                self.flows.remove(&key);
+            }
         }
         Ok(())
     }

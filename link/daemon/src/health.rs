@@ -63,7 +63,6 @@ fn round(link: &Link, known: &mut BTreeMap<Check, Known>) {
             if entry.due.is_some_and(|due| due > now) {
                 continue;
             }
-            entry.due = Some(now + Duration::from_secs(group.health.interval.into()));
             let namespace = match &check.connect {
                 Dial::Within(namespace, _) => match fabric.namespace_fd(namespace) {
                     Ok(descriptor) => Some(descriptor),
@@ -72,6 +71,7 @@ fn round(link: &Link, known: &mut BTreeMap<Check, Known>) {
                 },
                 Dial::Machine(_) => None,
             };
+            entry.due = Some(now + Duration::from_secs(group.health.interval.into()));
             due.push((check, namespace, group.health.clone()));
         }
     });

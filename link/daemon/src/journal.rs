@@ -67,6 +67,11 @@ pub enum JournalError {
     },
 }
 
+/// Whether a directory holds a journal, which makes it a state directory.
+pub fn is_journal_in(dir: &Path) -> bool {
+    dir.join(FILE).is_file()
+}
+
 /// The open journal; nobody else has the state directory while it lives.
 pub struct Journal {
     file: File,
@@ -168,7 +173,7 @@ impl Journal {
     /// Begins anew from `state`, which everything in the journal leads to, where that saves much.
     ///
     /// # Errors
-    /// What the operating system said; the journal stands as it was.
+    /// What the operating system said; the journal stands as it was, or takes nothing any more.
     pub fn compact(&mut self, state: &State) -> Result<(), JournalError> {
         let events = self.bytes - self.begin_bytes;
         if events > COMPACT_ABOVE_BYTES && events / COMPACT_TIMES > self.begin_bytes {
@@ -181,19 +186,23 @@ impl Journal {
     fn begin(&mut self, state: &State) -> Result<(), JournalError> {
         let new = self.path.with_extension("new");
         let made = || {
+            let dir = File::open(&self.dir)?;
             let mut file =
                 OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
             let line = line(&Line::State(state))?;
             file.write_all(&line)?;
             file.sync_all()?;
             std::fs::rename(&new, &self.path)?;
-            File::open(&self.dir)?.sync_all()?;
-            Ok((file, line.len() as u64))
+            Ok((dir, file, line.len() as u64))
         };
-        let (file, bytes) = made().map_err(|error| JournalError::Io { path: new.clone(), error })?;
+        let (dir, file, bytes) = made().map_err(|error| JournalError::Io { path: new.clone(), error })?;
         self.file = file;
         (self.begin_bytes, self.synced_bytes, self.bytes) = (bytes, bytes, bytes);
-        Ok(())
+        // Until its name is synced, a crash may bring the old file back, so nothing may be added to the new one.
+        dir.sync_all().map_err(|error| {
+            self.is_broken = true;
+            self.said(error)
+        })
     }
 
     /// Makes the file end after `bytes`, or nothing is written to it again.

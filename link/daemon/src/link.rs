@@ -4,7 +4,7 @@
 //! the kernel is brought to the new plan; the names flip; then the request is answered. So what was answered
 //! survives a crash, a private name never leads where no path is, and who asks right after an answer finds it true.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
 use kura_aws_api::{Api, Settings};
 use kura_model::plan::{NamespaceName, Plan};
-use kura_model::{AccountId, Cloud, Health, InstanceId, InstanceState, State, plan, trace};
+use kura_model::{AccountId, Cloud, Health, InstanceId, InstanceState, State, host_label, plan, trace};
 use kura_netns::{Changes, Fabric, Program};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -60,7 +60,7 @@ struct Kernel {
     /// Why the kernel is not what the plan says, if it is not.
     trouble: Option<String>,
     /// Instances whose user data was started, or needs no start.
-    launched: BTreeMap<InstanceId, bool>,
+    launched: BTreeSet<InstanceId>,
     flows: FlowLog,
 }
 
@@ -80,7 +80,7 @@ impl Link {
             tracing::warn!(%stack, "a stack that a crash interrupted was rolled back");
         }
         world.sync()?;
-        let launched = world.state().instances.keys().map(|id| (id.clone(), true)).collect();
+        let launched = world.state().instances.keys().cloned().collect();
         let fabric = Fabric::open(&dir, Program::current()?)?;
         let resolvers = Resolvers::new(options.upstream.clone());
         let kernel =
@@ -137,9 +137,7 @@ impl Link {
         match &brought {
             Ok(changes) => {
                 tracing::debug!(?changes, ms = since.elapsed().as_millis(), "the kernel is as it must be");
-                if !self.options.accept_any_key {
-                    kernel.launch(state, self.dir());
-                }
+                kernel.launch(state, self.dir(), !self.options.accept_any_key);
             }
             Err(error) => tracing::error!(
                 error = format!("{error:#}"),
@@ -163,11 +161,11 @@ impl Link {
 
     /// Compares the kernel with what must stand and repairs it. To be called now and then. Says whether all is well.
     pub fn repair(&self) -> bool {
-        let world = self.world.lock();
+        // The plan is all it takes; requests that only read go on meanwhile.
         let mut kernel = self.kernel.lock();
         if kernel.trouble.is_some() || kernel.fabric.is_gone() {
             drop(kernel);
-            return self.settle(&world).is_ok();
+            return self.settle(&self.world.lock()).is_ok();
         }
         let Kernel { fabric, plan, .. } = &mut *kernel;
         let verified = fabric.verify(plan).map_err(anyhow::Error::from);
@@ -197,10 +195,10 @@ impl Link {
     /// # Errors
     /// A router that cannot be read.
     pub fn look_at_flows(&self) -> Result<()> {
-        let world = self.world.lock();
+        let state = self.world.lock().state().clone();
         let mut kernel = self.kernel.lock();
         let Kernel { fabric, flows, .. } = &mut *kernel;
-        flows.look(world.state(), fabric, rim::now() / 1000)
+        flows.look(&state, fabric, rim::now() / 1000)
     }
 
     /// What is known of targets' health has changed.
@@ -210,7 +208,7 @@ impl Link {
         let _ = self.settle(&world);
     }
 
-    /// Work that needs the state and a way into the fabric, without holding either.
+    /// Looks at the state and the fabric. Everything else waits meanwhile, so it must be short.
     pub fn look<T>(&self, look: impl FnOnce(&State, &mut Fabric) -> T) -> T {
         let world = self.world.lock();
         let mut kernel = self.kernel.lock();
@@ -227,7 +225,8 @@ impl Link {
             Question::Publish(publication) => {
                 let mut world = self.world.lock();
                 let published = world.together(|cloud| publish::publish(cloud, &publication))?;
-                self.settle(&world)?;
+                // It is published; what the kernel refused is tried again, and shown by `status`.
+                let _ = self.settle(&world);
                 Ok(Answer::Published(published))
             }
             Question::Trace { from, name, port } => {
@@ -251,10 +250,10 @@ impl Link {
                 let mut keys = self.keys.lock();
                 let key = keys.create(&account)?;
                 keys.write_environment(self.options.listen, &self.options.region)?;
-                *self.api.write() = api(&self.options, &keys);
+                self.api.write().add_key(key.id.clone(), key.secret.clone(), account.clone());
                 let mut world = self.world.lock();
                 world.together(|cloud| open_account(cloud, &account))?;
-                self.settle(&world)?;
+                let _ = self.settle(&world);
                 Ok(Answer::Key(key))
             }
             Question::Keys => {
@@ -301,18 +300,23 @@ impl Kernel {
         Ok(changes)
     }
 
-    /// Starts the user data of instances that were launched since.
-    fn launch(&mut self, state: &State, dir: &Path) {
+    /// Starts the user data of instances that were launched since, or says in their logs why not.
+    fn launch(&mut self, state: &State, dir: &Path, may_run: bool) {
         for (id, instance) in &state.instances {
-            if instance.state != InstanceState::Running || self.launched.insert(id.clone(), true).is_some() {
+            if instance.state != InstanceState::Running || !self.launched.insert(id.clone()) {
                 continue;
             }
             let Some(script) = &instance.user_data else { continue };
-            if let Err(error) = user_data::start(dir, id.as_str(), script) {
+            let started = if may_run {
+                user_data::start(dir, id.as_str(), script)
+            } else {
+                user_data::refuse(dir, id.as_str(), "the daemon takes any key (--accept-any-key)")
+            };
+            if let Err(error) = started {
                 tracing::error!(%id, %error, "user data could not be started");
             }
         }
-        self.launched.retain(|id, _| state.instances.contains_key(id));
+        self.launched.retain(|id| state.instances.contains_key(id));
     }
 }
 
@@ -324,14 +328,13 @@ fn inside(state: &State, id: &str) -> Result<Inside> {
     let interface = interface.filter(|_| instance.state == InstanceState::Running);
     let interface = interface.with_context(|| format!("instance {id} does not run"))?;
     let vpc = state.vpcs.get(&instance.vpc).context("the instance's VPC is gone")?;
-    let [a, b, c, d] = interface.address.octets();
     Ok(Inside {
         id: id.to_owned(),
         namespace: NamespaceName(interface.id.to_string()),
         address: interface.address,
-        host_name: format!("ip-{a}-{b}-{c}-{d}"),
-        resolver: vpc.dns_support.then(|| (u32::from(vpc.cidr.network()) + 2).into()),
-        search: format!("{}.compute.internal", state.region),
+        host_name: host_label(interface.address),
+        resolver: vpc.resolver(),
+        search: state.host_domain(),
     })
 }
 

@@ -5,7 +5,7 @@
 //! with the public address, and records of all names to it.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 use kura_model::{
     AccountId, Change, Cloud, EndpointService, Error, HealthCheck, InstanceId, ListenerArn, LoadBalancerArn,
@@ -74,18 +74,17 @@ struct Destination {
 pub fn publish(world: &mut dyn Cloud, publication: &Publication) -> Result<Vec<Published>, Error> {
     let destination = destination(world, publication)?;
     let subnets = one_subnet_a_zone(world, &destination)?;
-    if let Some(taken) = publication.private_dns.iter().find(|name| parameter(name).is_none()) {
-        return Err(Error::new(
-            "InvalidParameterValue",
-            format!(
-                "{taken:?} is not a name of a cell; it begins with cache., control., token. or api.cache."
-            ),
-        ));
-    }
     let mut published = Vec::new();
     for name in &publication.private_dns {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
-        let Some(parameter) = parameter(&name) else { continue };
+        let parameter = parameter(&name).ok_or_else(|| {
+            Error::new(
+                "InvalidParameterValue",
+                format!(
+                    "{name:?} is not a name of a cell; it begins with cache., control., token. or api.cache."
+                ),
+            )
+        })?;
         let label = format!("{}-{}", publication.name, parameter.trim_end_matches("servicename"));
         let balancer =
             load_balancer(world, publication, &destination, &label, Scheme::Internal, &subnets, vec![])?;
@@ -137,6 +136,17 @@ fn destination(world: &mut dyn Cloud, publication: &Publication) -> Result<Desti
         let instance = world.state().instances.get(&id).ok_or_else(|| {
             Error::new("InvalidInstanceID.NotFound", format!("The instance ID '{host}' does not exist"))
         })?;
+        if let Some(account) =
+            publication.account.as_deref().filter(|account| *account != instance.owner.as_str())
+        {
+            return Err(Error::new(
+                "InvalidParameterValue",
+                format!(
+                    "{host} belongs to account {}, not to --account {account}; leave it out",
+                    instance.owner
+                ),
+            ));
+        }
         return Ok(Destination {
             account: instance.owner.clone(),
             vpc: instance.vpc.clone(),
@@ -145,7 +155,7 @@ fn destination(world: &mut dyn Cloud, publication: &Publication) -> Result<Desti
             port,
         });
     }
-    if host.is_empty() || target.parse::<SocketAddr>().is_err() && host.contains(char::is_whitespace) {
+    if host.is_empty() || host.contains(char::is_whitespace) {
         return Err(wrong());
     }
     let account = AccountId::new(publication.account.as_deref().unwrap_or(crate::keys::FIRST_ACCOUNT));

@@ -7,6 +7,9 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+/// What a script finds its programs on.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Where an instance's user data prints to.
 pub fn log(state_dir: &Path, instance: &str) -> PathBuf {
     state_dir.join("logs").join(format!("{instance}.log"))
@@ -18,17 +21,17 @@ pub fn log(state_dir: &Path, instance: &str) -> PathBuf {
 /// # Errors
 /// What the operating system said.
 pub fn start(state_dir: &Path, instance: &str, encoded: &str) -> io::Result<()> {
-    let path = log(state_dir, instance);
-    std::fs::create_dir_all(path.parent().unwrap_or(state_dir))?;
-    let mut output = std::fs::File::create(&path)?;
     let script = match script(encoded) {
         Ok(script) => script,
-        Err(why) => return writeln!(output, "the user data is not run: {why}"),
+        Err(why) => return refuse(state_dir, instance, &why),
     };
-    let file = path.with_extension("script");
+    let output = create(state_dir, instance)?;
+    let file = log(state_dir, instance).with_extension("script");
     std::fs::write(&file, &script.text)?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("--state-dir").arg(state_dir).args(["exec", "--unprivileged", instance, "--"]);
+    // Whoever launches an instance must not see what the daemon was started with.
+    command.env_clear().env("PATH", PATH).env("HOME", "/").current_dir("/");
     // The script comes as its standard input: its user may not look into the state directory.
     command.args(script.interpreter).arg("/dev/stdin");
     command.stdin(std::fs::File::open(file)?).stdout(output.try_clone()?).stderr(output);
@@ -39,6 +42,20 @@ pub fn start(state_dir: &Path, instance: &str, encoded: &str) -> io::Result<()> 
         Err(error) => tracing::warn!(%instance, %error, "user data could not be waited for"),
     })?;
     Ok(())
+}
+
+/// Says in an instance's log why its user data is not run.
+///
+/// # Errors
+/// What the operating system said.
+pub fn refuse(state_dir: &Path, instance: &str, why: &str) -> io::Result<()> {
+    writeln!(create(state_dir, instance)?, "the user data is not run: {why}")
+}
+
+fn create(state_dir: &Path, instance: &str) -> io::Result<std::fs::File> {
+    let path = log(state_dir, instance);
+    std::fs::create_dir_all(path.parent().unwrap_or(state_dir))?;
+    std::fs::File::create(path)
 }
 
 /// A script and who reads it.

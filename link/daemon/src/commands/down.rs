@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 use crate::control::{self, Request, request};
-use crate::journal::holder;
+use crate::journal::{holder, is_journal_in};
 
 /// Stop the daemon and remove every namespace, rule and process of this state directory
 #[derive(Args)]
@@ -32,7 +32,7 @@ impl Down {
                 tracing::warn!(%error, pid, "the daemon does not answer; waiting for it to end");
             }
             let since = Instant::now();
-            while holder(state_dir)? == Some(pid) {
+            while holder(state_dir)?.is_some() {
                 if since.elapsed() > PATIENCE {
                     bail!("the daemon (pid {pid}) does not stop; end it with `kill -9 {pid}` and try again");
                 }
@@ -49,7 +49,13 @@ impl Down {
             _ => {}
         }
         if self.forget && state_dir.exists() {
-            std::fs::remove_dir_all(state_dir)?;
+            ensure!(
+                is_journal_in(state_dir),
+                "{} is no state directory of a kura-link, so nothing in it is removed",
+                state_dir.display()
+            );
+            std::fs::remove_dir_all(state_dir)
+                .with_context(|| format!("cannot remove {}", state_dir.display()))?;
         }
         Ok(ExitCode::SUCCESS)
     }

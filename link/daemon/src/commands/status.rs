@@ -110,7 +110,7 @@ pub fn collect(
             id: vpc.id.to_string(),
             account: vpc.owner.to_string(),
             cidr: vpc.cidr.to_string(),
-            resolver: vpc.dns_support.then(|| (u32::from(vpc.cidr.network()) + 2).into()),
+            resolver: vpc.resolver(),
             packets_to_public: packets("left-gateway"),
             interfaces: interfaces
                 .map(|interface| {
