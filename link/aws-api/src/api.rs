@@ -97,6 +97,11 @@ impl Api {
         Self { settings, keys }
     }
 
+    /// Takes one more lasting key; temporary ones stay.
+    pub fn add_key(&mut self, id: String, secret: String, account: AccountId) {
+        self.keys.add(id, secret, account);
+    }
+
     /// Every service and action that is answered.
     pub fn actions() -> impl Iterator<Item = (&'static str, &'static str)> {
         Service::ALL

@@ -58,13 +58,14 @@ pub struct Keys {
 impl Keys {
     /// Lasting keys: access key id, secret, and the account they act for.
     pub fn new(keys: impl IntoIterator<Item = (String, String, AccountId)>) -> Self {
-        let lasting = keys
-            .into_iter()
-            .map(|(id, secret, account)| {
-                (id.clone(), Key { id, secret, caller: Caller::root(account), session: None })
-            })
-            .collect();
-        Self { lasting, temporary: Mutex::default() }
+        let mut all = Self::default();
+        keys.into_iter().for_each(|(id, secret, account)| all.add(id, secret, account));
+        all
+    }
+
+    /// One more lasting key.
+    pub fn add(&mut self, id: String, secret: String, account: AccountId) {
+        self.lasting.insert(id.clone(), Key { id, secret, caller: Caller::root(account), session: None });
     }
 
     /// The key of an id.
@@ -77,9 +78,9 @@ impl Keys {
         self.lasting.values().any(|key| key.caller.account == *account)
     }
 
-    /// The account of the first key.
+    /// The account with the lowest number.
     pub fn first_account(&self) -> Option<AccountId> {
-        self.lasting.values().next().map(|key| key.caller.account.clone())
+        self.lasting.values().map(|key| &key.caller.account).min().cloned()
     }
 
     /// Remembers a temporary key and forgets those that ended.

@@ -56,10 +56,11 @@ pub fn create_change_set(
             )));
         }
     };
-    // One that was executed is only a memory, and gives way: `aws cloudformation deploy` names them by the second.
-    stack.change_sets.retain(|_, other| {
-        other.name != request.change_set_name || other.execution_status != "EXECUTE_COMPLETE"
-    });
+    // One that cannot be executed is only a memory, and gives way: `aws cloudformation deploy` names them by the
+    // second.
+    stack
+        .change_sets
+        .retain(|_, other| other.name != request.change_set_name || other.execution_status == "AVAILABLE");
     if stack.change_sets.values().any(|other| other.name == request.change_set_name) {
         return Err(Error::new(
             "AlreadyExistsException",

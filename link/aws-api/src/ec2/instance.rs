@@ -163,7 +163,7 @@ fn write(x: &mut Xml, state: &State, instance: &Instance) {
     let zone = zone(state, instance);
     x.text("instanceId", &instance.id).text("imageId", &instance.image);
     write_state(x, "instanceState", instance.state);
-    x.text("privateDnsName", interface.map(|one| interface::private_name(state, one)).unwrap_or_default())
+    x.text("privateDnsName", interface.map(|one| state.host_name(one.address)).unwrap_or_default())
         .text("dnsName", "")
         .maybe("keyName", instance.key_name.as_ref())
         .text("amiLaunchIndex", instance.launch_index)

@@ -34,7 +34,7 @@ const KIND: Kind<NetworkInterface> = Kind {
         ("interface-type", |_, interface| vec![kind(interface).to_owned()]),
         ("network-interface-id", |_, interface| vec![interface.id.to_string()]),
         ("owner-id", |_, interface| vec![interface.owner.to_string()]),
-        ("private-dns-name", |state, interface| vec![private_name(state, interface)]),
+        ("private-dns-name", |state, interface| vec![state.host_name(interface.address)]),
         ("private-ip-address", |_, interface| vec![interface.address.to_string()]),
         ("requester-managed", |_, interface| vec![is_managed(interface).to_string()]),
         ("status", |_, _| vec!["in-use".into()]),
@@ -52,15 +52,6 @@ pub fn describe(call: &mut Call<'_>) -> Answer {
     x.list("networkInterfaceSet", page.items, |x, interface| write(x, call.state(), interface))
         .maybe("nextToken", page.next);
     Ok(x)
-}
-
-/// The name an address has in its VPC.
-pub fn private_name(state: &State, interface: &NetworkInterface) -> String {
-    let host = interface.address.to_string().replace('.', "-");
-    match state.region.as_str() {
-        "us-east-1" => format!("ip-{host}.ec2.internal"),
-        region => format!("ip-{host}.{region}.compute.internal"),
-    }
 }
 
 fn instance_id(interface: &NetworkInterface) -> Option<String> {
@@ -88,7 +79,7 @@ fn zone(state: &State, interface: &NetworkInterface) -> String {
 
 /// Address, names and addresses: what an interface looks like by itself and inside an instance.
 pub fn write_addresses(x: &mut Xml, state: &State, interface: &NetworkInterface) {
-    let name = private_name(state, interface);
+    let name = state.host_name(interface.address);
     let association = |x: &mut Xml| {
         if let Some(public) = interface.public_address {
             x.within("association", |x| {

@@ -31,16 +31,6 @@ impl Handler for InternetGateway {
         work.ec2(Change::CreateInternetGateway { id: id.into(), tags: work.tags(properties) })
     }
 
-    fn update(
-        &self,
-        _: &mut Work<'_>,
-        _: &str,
-        _: &Properties,
-        _: &Properties,
-    ) -> Result<Option<String>, Failure> {
-        Ok(None)
-    }
-
     fn delete(&self, work: &mut Work<'_>, id: &str, _: &Properties) -> Result<(), Failure> {
         work.ec2(Change::DeleteInternetGateway { id: id.into() })
     }

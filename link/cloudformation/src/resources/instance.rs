@@ -70,8 +70,9 @@ fn placement(work: &Work<'_>, properties: &Properties) -> Result<Placement, Fail
         .collect();
     let state = work.state();
     for name in properties.texts("SecurityGroups") {
-        let mut own = state.groups.values().filter(|group| group.owner == work.account);
-        match own.find(|group| group.name == name) {
+        // As on AWS, names are those of the default VPC.
+        let vpc = &work.default_vpc()?.id;
+        match state.groups.values().find(|group| group.vpc == *vpc && group.name == name) {
             Some(group) => groups.insert(group.id.clone()),
             None => {
                 return Err(Failure::ec2(
@@ -260,19 +261,13 @@ impl Handler for Instance {
         let instance = state.instances.get(id)?;
         let interface = instance.interface.as_ref().and_then(|id| state.interfaces.get(id));
         let public = interface.and_then(|interface| interface.public_address);
-        let dashed = |address: Ipv4Addr| address.to_string().replace('.', "-");
         Some(match name {
             "AvailabilityZone" => state.subnets.get(&instance.subnet)?.zone.as_str().into(),
             "InstanceId" => id.into(),
-            "PrivateDnsName" => {
-                format!("ip-{}.{}.compute.internal", dashed(interface?.address), state.region).into()
-            }
+            "PrivateDnsName" => state.host_name(interface?.address).into(),
             "PrivateIp" => interface?.address.to_string().into(),
-            // Empty without a public address, as on AWS.
-            "PublicDnsName" => public
-                .map(|address| format!("ec2-{}.{}.compute.amazonaws.com", dashed(address), state.region))
-                .unwrap_or_default()
-                .into(),
+            // Public addresses have no names here.
+            "PublicDnsName" => "".into(),
             "PublicIp" => public.map(|address| address.to_string()).unwrap_or_default().into(),
             "VpcId" => instance.vpc.as_str().into(),
             _ => return None,

@@ -12,8 +12,7 @@ mod route_table;
 mod rules;
 mod schema;
 mod security_group;
-mod security_group_egress;
-mod security_group_ingress;
+mod security_group_rule;
 mod subnet;
 mod subnet_association;
 mod target_group;
@@ -30,7 +29,7 @@ pub(crate) use properties::Properties;
 pub(crate) use schema::{Property, check, differing, replaced};
 pub(crate) use work::Work;
 
-use kura_model::State;
+use kura_model::{Direction, State};
 
 /// What the engine asks of a resource type.
 ///
@@ -64,7 +63,11 @@ pub(crate) trait Handler: Sync {
         id: &str,
         old: &Properties,
         new: &Properties,
-    ) -> Result<Option<String>, Failure>;
+    ) -> Result<Option<String>, Failure> {
+        // Nothing but tags can change in place.
+        let _ = (work, id, old, new);
+        Ok(None)
+    }
 
     /// Deletes one that exists.
     fn delete(&self, work: &mut Work<'_>, id: &str, properties: &Properties) -> Result<(), Failure>;
@@ -89,8 +92,8 @@ pub(crate) fn handler(resource_type: &str) -> Option<&'static dyn Handler> {
         "AWS::EC2::Route" => &route::Route,
         "AWS::EC2::SubnetRouteTableAssociation" => &subnet_association::Association,
         "AWS::EC2::SecurityGroup" => &security_group::SecurityGroup,
-        "AWS::EC2::SecurityGroupIngress" => &security_group_ingress::Ingress,
-        "AWS::EC2::SecurityGroupEgress" => &security_group_egress::Egress,
+        "AWS::EC2::SecurityGroupIngress" => &security_group_rule::Rule(Direction::Ingress),
+        "AWS::EC2::SecurityGroupEgress" => &security_group_rule::Rule(Direction::Egress),
         "AWS::EC2::VPCEndpoint" => &vpc_endpoint::Endpoint,
         "AWS::EC2::VPCEndpointService" => &vpc_endpoint_service::Service,
         "AWS::EC2::VPCEndpointServicePermissions" => &vpc_endpoint_service_permissions::Permissions,

@@ -35,16 +35,6 @@ impl Handler for RouteTable {
         })
     }
 
-    fn update(
-        &self,
-        _: &mut Work<'_>,
-        _: &str,
-        _: &Properties,
-        _: &Properties,
-    ) -> Result<Option<String>, Failure> {
-        Ok(None)
-    }
-
     fn delete(&self, work: &mut Work<'_>, id: &str, _: &Properties) -> Result<(), Failure> {
         work.ec2(Change::DeleteRouteTable { id: id.into() })
     }
