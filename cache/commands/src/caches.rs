@@ -35,11 +35,10 @@ impl Commands {
     /// [`Error::PermissionDenied`], [`Error::CacheNotFound`].
     pub fn flush_cache(&self, session: &Session, name: &str) -> Result<(), Error> {
         session.authorize(Need::Control, name)?;
-        self.data.cache(name)?;
-        if !self.empty(&CacheName::parse(name)?) {
-            return Err(Error::CacheNotFound(name.to_owned()));
+        match CacheName::parse(name) {
+            Ok(name) if self.empty(&name) => Ok(()),
+            _ => Err(Error::CacheNotFound(name.to_owned())),
         }
-        Ok(())
     }
 
     /// The caches after `after` in order of name, at most `limit`, and whether there are more.

@@ -17,6 +17,7 @@ mod serve;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 #[global_allocator]
@@ -73,6 +74,11 @@ fn usage(error: &clap::Error) -> ExitCode {
         // A reader that has gone, as in `kura --help | head`, is no mistake.
         let _ = error.print();
         return ExitCode::SUCCESS;
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Its text is the whole help, in which no line is the mistake.
+        eprintln!("kura: a command is missing; see --help");
+        return ExitCode::from(2);
     }
     let text = error.render().to_string();
     let what = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));

@@ -41,8 +41,8 @@ mount -o remount,size=64m "$D"
 "$KURA" cache create after --data-dir "$D/data"
 "$KURA" key create --name after --data-dir "$D/data" >/dev/null 2>&1
 "$KURA" cache list --data-dir "$D/data"
-"$@" 2>"$D/log" & server=$!
-n=0; while [ $n -lt 75 ] && ! grep -o 'kura ready' "$D/log"; do sleep 0.02; n=$((n + 1)); done
+shift 2; timeout 20 "$@" 2>"$D/log" & server=$!
+n=0; while [ $n -lt 750 ] && ! grep -o 'kura ready' "$D/log"; do sleep 0.02; n=$((n + 1)); done
 kill $server; wait $server || true
 ls "$D/data"
 "#;
@@ -80,7 +80,7 @@ mount -t tmpfs -o size=16m,mode=700 none "$D"
 "$KURA" serve --local --local-listen 127.0.0.1:0 --data-dir "$D/data" 2>"$D/log" &
 server=$!
 trap 'kill $server' EXIT
-while ! grep -q 'kura ready' "$D/log"; do sleep 0.05; done
+n=0; while ! grep -q 'kura ready' "$D/log"; do n=$((n + 1)); [ $n -lt 300 ] || { cat "$D/log"; exit 1; }; sleep 0.05; done
 for name in a b c; do "$KURA" cache create $name --data-dir "$D/data"; done
 dd if=/dev/zero of="$D/rest" bs=4k 2>/dev/null || true
 made=0; said=

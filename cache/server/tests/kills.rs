@@ -13,7 +13,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::Server;
-use kills_support::{Caches, Keys, Progress, Random};
+use fastrand::Rng;
+use kills_support::{Caches, Keys, Progress};
 use kura_base::{Clock, SystemClock};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -34,13 +35,13 @@ async fn acknowledged_changes_survive_kills() {
     let rounds = setting("KURA_KILLS").unwrap_or(20);
     let seed = setting("KURA_KILLS_SEED").unwrap_or_else(|| SystemClock.now().0);
     println!("kills: seed {seed}");
-    let mut random = Random::new(seed);
+    let mut random = Rng::with_seed(seed);
     let dir = tempfile::tempdir().unwrap();
-    let mut caches: Vec<Caches> = (0..CONNECTIONS * CALLS).map(|n| Caches::new(n, random.next())).collect();
-    let mut keys: Vec<Keys> = (0..SOCKETS + PROGRAMS).map(|n| Keys::new(n, random.next())).collect();
+    let mut caches: Vec<Caches> = (0..CONNECTIONS * CALLS).map(|n| Caches::new(n, random.u64(..))).collect();
+    let mut keys: Vec<Keys> = (0..SOCKETS + PROGRAMS).map(|n| Keys::new(n, random.u64(..))).collect();
     let mut server = start(dir.path());
     for round in 1..=rounds {
-        let moment = Moment { acknowledged: random.below(40), micros: random.below(10_000) };
+        let moment = Moment { acknowledged: random.u64(..40), micros: random.u64(..10_000) };
         (caches, keys) = change_and_kill(&mut server, dir.path(), caches, keys, moment).await;
         server = start(dir.path());
         let client = server.client("");
@@ -50,7 +51,7 @@ async fn acknowledged_changes_survive_kills() {
         for own in &mut keys {
             lost.extend(own.compare(&listed));
         }
-        if let Some(own) = keys.get(random.index(SOCKETS)) {
+        if let Some(own) = keys.get(random.usize(..SOCKETS)) {
             lost.extend(own.try_out(&server).await);
         }
         assert!(lost.is_empty(), "seed {seed}, round {round}, killed after {moment:?}:\n{}", lost.join("\n"));

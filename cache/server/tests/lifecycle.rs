@@ -5,11 +5,12 @@
 mod common;
 
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
 use common::{PATIENCE, Server, free_address, grpc, http_get, http2, kura};
+use h2::client::SendRequest;
 use tokio::time::timeout;
 
 #[tokio::test]
@@ -26,6 +27,13 @@ async fn a_stop_does_not_wait_for_a_peer_without_calls() {
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
+/// Returns once what was sent on a connection before has arrived: its frames are read in order.
+async fn arrived(sender: &mut SendRequest<Bytes>, address: SocketAddr) {
+    let request = grpc(address, "/no.Such/Call").body(()).unwrap();
+    let (response, _) = sender.send_request(request, true).unwrap();
+    timeout(PATIENCE, response).await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn a_stop_refuses_what_is_new_and_finishes_what_has_begun() {
     let admin = free_address();
@@ -36,13 +44,11 @@ async fn a_stop_refuses_what_is_new_and_finishes_what_has_begun() {
     let (response, mut body) = sender.send_request(head(), false).unwrap();
     // A GetRequest for the key "k" of three bytes, of which one comes before the stop.
     body.send_data(Bytes::from_static(b"\0\0\0\0\x03\x0a"), false).unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    arrived(&mut sender, server.address).await;
     assert!(http_get(admin, "/readyz").starts_with("HTTP/1.1 200"));
 
     server.terminate();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let refused = TcpStream::connect(server.address).unwrap_err();
-    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    server.wait_until_it_refuses();
     assert!(http_get(admin, "/readyz").starts_with("HTTP/1.1 503"));
     assert!(http_get(admin, "/healthz").starts_with("HTTP/1.1 200"));
     let farewell = match sender.send_request(head(), true) {
@@ -71,7 +77,7 @@ async fn a_call_that_does_not_end_is_ended_ten_seconds_after_the_stop() {
     let (mut sender, _connection) = http2(server.address).await;
     let request = grpc(server.address, "/cache_client.Scs/Get").body(()).unwrap();
     let (_response, _body) = sender.send_request(request, false).unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    arrived(&mut sender, server.address).await;
     server.terminate();
     let (status, took) = server.wait();
     assert_eq!(status.code(), Some(0));
@@ -85,9 +91,10 @@ async fn a_second_signal_ends_it_at_once() {
     let (mut sender, _connection) = http2(server.address).await;
     let request = grpc(server.address, "/cache_client.Scs/Get").body(()).unwrap();
     let (_response, _body) = sender.send_request(request, false).unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    arrived(&mut sender, server.address).await;
     server.terminate();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Two signals before the first is seen would be one.
+    server.wait_until_it_refuses();
     server.terminate();
     let (status, took) = server.wait();
     assert_eq!(status.code(), Some(1));

@@ -105,13 +105,8 @@ impl Check {
         max: usize,
     ) -> usize {
         let parse = |text: &str| parse_size(text).filter(|size| (min..=max).contains(size));
-        self.parse(
-            name,
-            text,
-            default,
-            parse,
-            &format!("a size of at least {min} bytes such as 512KiB, 8MiB or 4GiB"),
-        )
+        let most = if max == usize::MAX { String::new() } else { format!(" and at most {max}") };
+        self.parse(name, text, default, parse, &format!("a size of at least {min}{most} bytes, such as 8MiB"))
     }
 
     /// Reads the two files of a certificate, which go together and with TLS.

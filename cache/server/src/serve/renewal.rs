@@ -51,6 +51,11 @@ impl Renewal {
                 Ok(Err(error)) => {
                     tracing::warn!("the certificate cannot be renewed, the present one stays: {error}");
                 }
+                Err(stopped) if stopped.is_panic() => {
+                    tracing::error!(
+                        "the certificate could not be looked at, the present one stays: {stopped}"
+                    );
+                }
                 Err(stopped) => tracing::debug!("the certificate was not looked at: {stopped}"),
             }
         }

@@ -134,6 +134,15 @@ impl Server {
         rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Waits until it takes no more connections.
+    pub fn wait_until_it_refuses(&self) {
+        let began = Instant::now();
+        while std::net::TcpStream::connect(self.address).is_ok() {
+            assert!(began.elapsed() < PATIENCE, "kura takes connections still");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits for its end; how it ended and how long that took.
     pub fn wait(&mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();

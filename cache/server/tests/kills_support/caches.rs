@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 
 use kura_wire::{CacheClient, Code, Created};
 
-use super::{Known, Progress, Random};
+use fastrand::Rng;
+
+use super::{Known, Progress};
 
 /// Names that one caller creates and deletes.
 const NAMES: usize = 4;
@@ -13,7 +15,7 @@ const NAMES: usize = 4;
 /// One caller, and what it was told of its caches.
 pub struct Caches {
     own: Vec<(String, Known)>,
-    random: Random,
+    random: Rng,
     /// What it was told that cannot be.
     contradictions: Vec<String>,
     /// Changes that were acknowledged.
@@ -23,13 +25,13 @@ pub struct Caches {
 impl Caches {
     pub fn new(number: usize, seed: u64) -> Self {
         let own = (0..NAMES).map(|at| (format!("cache-{number}-{at}"), Known::Gone)).collect();
-        Self { own, random: Random::new(seed), contradictions: Vec::new(), acknowledged: 0 }
+        Self { own, random: Rng::with_seed(seed), contradictions: Vec::new(), acknowledged: 0 }
     }
 
     /// Creates what is gone and deletes what is there until a call fails.
     pub async fn change(mut self, client: Arc<CacheClient>, progress: Progress) -> Self {
         loop {
-            let at = self.random.index(NAMES);
+            let at = self.random.usize(..NAMES);
             let (name, before) = self.own[at].clone();
             self.own[at].1 = Known::Open;
             let after = if before == Known::There {

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
-use super::{Known, Progress, Random};
+use fastrand::Rng;
+
+use super::{Known, Progress};
 use crate::common::{Server, kura};
 
 /// Keys that one caller has live at a time; over it, it revokes one.
@@ -21,7 +23,7 @@ pub struct Keys {
     /// Its keys' names begin so.
     prefix: String,
     own: BTreeMap<String, (Known, String)>,
-    random: Random,
+    random: Rng,
     /// Changes that were acknowledged.
     pub acknowledged: u64,
 }
@@ -29,7 +31,7 @@ pub struct Keys {
 impl Keys {
     pub fn new(number: usize, seed: u64) -> Self {
         let prefix = format!("caller-{number}");
-        Self { prefix, own: BTreeMap::new(), random: Random::new(seed), acknowledged: 0 }
+        Self { prefix, own: BTreeMap::new(), random: Rng::with_seed(seed), acknowledged: 0 }
     }
 
     /// Makes and revokes keys on one connection to the control socket, until it breaks.
@@ -90,7 +92,7 @@ impl Keys {
         if live < LIVE {
             return None;
         }
-        let chosen = self.random.index(live);
+        let chosen = self.random.usize(..live);
         let mut live = self.own.iter_mut().filter(|(_, (known, _))| *known == Known::There);
         let (id, (known, _)) = live.nth(chosen)?;
         *known = Known::Open;
