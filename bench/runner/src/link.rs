@@ -87,7 +87,7 @@ fn row(measured: &Measured) -> Row {
         },
         met: goal.map(|goal| match goal {
             Goal::AtMost(limit) => estimate.meets(limit),
-            Goal::AtLeast(limit) => estimate.high > limit && estimate.median >= limit - 0.03,
+            Goal::AtLeast(limit) => estimate.reaches(limit),
         }),
         beside: format!("{:.1} and {:.1} {unit}", of(|pair| pair.0), of(|pair| pair.1)),
     }

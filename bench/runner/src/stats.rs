@@ -40,9 +40,17 @@ impl Estimate {
 
     /// Whether a ratio at most `goal` is shown: the interval begins below it and the median is at most 0.03 above.
     pub(crate) fn meets(&self, goal: f64) -> bool {
-        self.low < goal && self.median <= goal + 0.03
+        self.low < goal && self.median <= goal + TOLERANCE
+    }
+
+    /// The same of a ratio that is to be at least `goal`.
+    pub(crate) fn reaches(&self, goal: f64) -> bool {
+        self.high > goal && self.median >= goal - TOLERANCE
     }
 }
+
+/// How far a median may lie on the wrong side of its goal.
+const TOLERANCE: f64 = 0.03;
 
 /// The middle value, or the mean of the two in the middle; not a number for none.
 pub(crate) fn median(values: &mut [f64]) -> f64 {
