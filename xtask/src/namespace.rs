@@ -22,7 +22,7 @@ use clap::Subcommand;
 use crate::{conformance, process::Run, project::Project};
 
 /// The names of a cell that a client resolves, after the cell's own.
-const NAMES: [&str; 4] = ["cache.", "control.", "token.", "api.cache."];
+pub(crate) const NAMES: [&str; 4] = ["cache.", "control.", "token.", "api.cache."];
 
 /// The start of this program inside the namespaces.
 #[derive(clap::Args)]

@@ -31,16 +31,12 @@ use anyhow::{Context as _, Result, ensure};
 
 use self::world::World;
 use crate::{
+    conformance::CELL,
+    namespace::NAMES,
     process::Run,
     project::Project,
     report::{Report, Stopped},
 };
-
-/// The article's cell, under a name of our own.
-const CELL: &str = "cell-ap-northeast-1-1.kura.internal";
-
-/// What stands before the cell's name in the names that clients use.
-const NAMES: [&str; 4] = ["cache.", "control.", "token.", "api.cache."];
 
 /// The cell's address on the link's public side.
 const PUBLIC_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
