@@ -26,6 +26,7 @@ use crate::deadline::{Deadline, time_left};
 use crate::error::status;
 use crate::pace::Pace;
 use crate::respond::{self, AT_ONCE_BYTES, Messages};
+use crate::route::Kind;
 use crate::scalar::{self, Answer};
 use crate::{Front, Method, control, metadata};
 
@@ -102,7 +103,7 @@ pub(crate) fn begin(
     };
     // Nobody waits on this waker: if the body is not here yet, `run` polls it anew with its own.
     match call.body.poll(&mut Context::from_waker(Waker::noop()), false) {
-        Poll::Ready(Ok(Progress::Message(message))) if is_scalar(method) => {
+        Poll::Ready(Ok(Progress::Message(message))) if method.kind() == Kind::Scalar => {
             call.answer_at_once(message, time_left)
         }
         Poll::Ready(Ok(Progress::Message(message))) => call.waits(Some(message), time_left),
@@ -116,24 +117,6 @@ pub(crate) fn begin(
     }
 }
 
-/// Whether a method is answered with one message and without waiting.
-fn is_scalar(method: Method) -> bool {
-    matches!(
-        method,
-        Method::Get
-            | Method::Set
-            | Method::Delete
-            | Method::GetWithHash
-            | Method::SetIf
-            | Method::SetIfHash
-            | Method::SetIfNotExists
-            | Method::Increment
-            | Method::UpdateTtl
-            | Method::ItemGetTtl
-            | Method::ItemGetType
-    )
-}
-
 /// Checks what the headers alone decide.
 fn check_head(
     front: &Front,
@@ -141,17 +124,12 @@ fn check_head(
     method: Method,
     parts: &http::request::Parts,
 ) -> Result<Arc<Session>, Status> {
-    match method {
-        Method::Unknown => {
+    match method.kind() {
+        Kind::Unknown => {
             let path = parts.uri.path();
             return Err(Status::new(Code::Unimplemented, format!("this server has no method {path}")));
         }
-        Method::RetiredIndex => {
-            return Err(Status::new(
-                Code::Unimplemented,
-                "vector indexes are retired: Momento's service ended them and this server never had them",
-            ));
-        }
+        Kind::Absent(why) => return Err(Status::new(Code::Unimplemented, why)),
         _ => {}
     }
     static NO_TOKEN: HeaderValue = HeaderValue::from_static("");
@@ -286,14 +264,14 @@ impl Call {
         let Self { front, method, session, headers, respond, deadline, .. } = self;
         let (method, deadline) = (*method, *deadline);
         let work = async move {
-            match method {
-                Method::KeysExist => {
+            match method.kind() {
+                Kind::Batch => {
                     batch::keys_exist(&front.commands, cache(front, session, headers, method)?, message).await
                 }
-                _ if is_scalar(method) => {
+                Kind::Scalar => {
                     scalar::execute(&front.commands, cache(front, session, headers, method)?, method, message)
                 }
-                _ => {
+                Kind::Control => {
                     let (front, session, message) = (front.clone(), session.clone(), message.clone());
                     let Some(random) = (front.options.random)() else {
                         return Err(Status::new(
@@ -309,6 +287,10 @@ impl Call {
                         Err(Status::new(Code::Internal, "the call broke off inside the server; see its log"))
                     })
                 }
+                _ => Err(Status::new(
+                    Code::Unimplemented,
+                    format!("this server does not answer {}", method.path()),
+                )),
             }
         };
         (respond, work)

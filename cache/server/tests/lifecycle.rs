@@ -34,6 +34,24 @@ async fn arrived(sender: &mut SendRequest<Bytes>, address: SocketAddr) {
     timeout(PATIENCE, response).await.unwrap().unwrap();
 }
 
+/// How the server refuses a new call on this connection. It closes its listener first and then
+/// says goodbye, so that the first calls may still be answered.
+async fn farewell(sender: &mut SendRequest<Bytes>, address: SocketAddr) -> h2::Error {
+    let answered = async {
+        loop {
+            let request = grpc(address, "/no.Such/Call").body(()).unwrap();
+            match sender.send_request(request, true) {
+                Ok((response, _)) => match response.await {
+                    Ok(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                    Err(error) => return error,
+                },
+                Err(error) => return error,
+            }
+        }
+    };
+    timeout(PATIENCE, answered).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_stop_refuses_what_is_new_and_finishes_what_has_begun() {
     let admin = free_address();
@@ -51,10 +69,7 @@ async fn a_stop_refuses_what_is_new_and_finishes_what_has_begun() {
     server.wait_until_it_refuses();
     assert!(http_get(admin, "/readyz").starts_with("HTTP/1.1 503"));
     assert!(http_get(admin, "/healthz").starts_with("HTTP/1.1 200"));
-    let farewell = match sender.send_request(head(), true) {
-        Ok((response, _)) => timeout(PATIENCE, response).await.unwrap().unwrap_err(),
-        Err(error) => error,
-    };
+    let farewell = farewell(&mut sender, server.address).await;
     assert!(farewell.is_go_away() && farewell.is_remote(), "{farewell}");
     assert_eq!(farewell.reason(), Some(h2::Reason::NO_ERROR));
 
