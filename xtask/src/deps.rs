@@ -23,7 +23,17 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         &["kura-base", "kura-engine", "kura-store", "kura-tokens"],
         "the only one to see the store, whose commands and answers are the engine's",
     ),
-    ("kura-front-grpc", &["kura-base", "kura-wire", "kura-commands"], "a front end sees commands only"),
+    ("kura-front", &[], "what all front ends hold their peers to; no protocol"),
+    (
+        "kura-front-grpc",
+        &["kura-base", "kura-wire", "kura-commands", "kura-front"],
+        "a front end sees commands only",
+    ),
+    (
+        "kura-front-http",
+        &["kura-base", "kura-wire", "kura-commands", "kura-front"],
+        "a front end sees commands only",
+    ),
     (
         "kura",
         &[
@@ -34,7 +44,9 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
             "kura-store",
             "kura-commands",
             "kura-control-socket",
+            "kura-front",
             "kura-front-grpc",
+            "kura-front-http",
             "kura-check",
         ],
         "the program puts the parts together",
@@ -70,7 +82,9 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
             "kura-tokens",
             "kura-store",
             "kura-commands",
+            "kura-front",
             "kura-front-grpc",
+            "kura-front-http",
         ],
         "feeds every decoder",
     ),
@@ -87,7 +101,11 @@ const ALLOWED_IN_TESTS: &[(&str, &[&str], &str)] = &[
         &["kura-store", "kura-engine", "kura-tokens"],
         "a front end is tested on a real store",
     ),
-    ("kura-check", &["kura-commands", "kura-front-grpc"], "the check is tested against a server"),
+    (
+        "kura-check",
+        &["kura-commands", "kura-front", "kura-front-grpc"],
+        "the check is tested against a server",
+    ),
 ];
 
 /// What a crate must not reach through any chain of dependencies, and why.

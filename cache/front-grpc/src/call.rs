@@ -12,23 +12,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, Request};
 use kura_commands::{Cache, Session};
+use kura_front::{Pace, Reserved};
 use kura_wire::{Code, Status};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::batch;
 use crate::body::{Body, Progress};
-use crate::budget::Reserved;
 use crate::deadline::{Deadline, time_left};
 use crate::error::status;
-use crate::pace::Pace;
 use crate::respond::{self, AT_ONCE_BYTES, Messages};
 use crate::route::Kind;
 use crate::scalar::{self, Answer};
-use crate::{Front, Method, control, metadata};
+use crate::{Front, Method, control};
 
 /// The last token seen on a connection, and who it was: nearly all calls of a connection carry
 /// the same one.
@@ -65,10 +64,6 @@ pub(crate) fn begin(
     mut respond: SendResponse<Bytes>,
 ) -> Begun {
     let (parts, body) = request.into_parts();
-    if !parts.headers.get(CONTENT_TYPE).is_some_and(|value| metadata::is_grpc(value.as_bytes())) {
-        respond::not_grpc(&mut respond);
-        return Begun::Stranger;
-    }
     let method = Method::of(parts.uri.path());
     let time_left = match time_left(&parts.headers) {
         Ok(time_left) => time_left,
@@ -244,7 +239,7 @@ impl Call {
         loop {
             let holds = reserved.is_some();
             let progress = timeout_at(pace.limit(), poll_fn(|cx| self.body.poll(cx, holds))).await;
-            match progress.map_err(|_| pace.too_slow())?? {
+            match progress.map_err(|_| Status::new(Code::DeadlineExceeded, pace.too_slow()))?? {
                 Progress::Message(message) => return Ok((message, reserved)),
                 Progress::Partial(bytes) => pace.reached(bytes, Instant::now()),
                 Progress::Announced(length) => {

@@ -11,7 +11,6 @@
 
 mod batch;
 mod body;
-mod budget;
 mod call;
 mod connection;
 mod control;
@@ -21,7 +20,6 @@ pub mod fields;
 mod latency;
 pub mod metadata;
 mod metrics;
-mod pace;
 mod respond;
 mod route;
 mod scalar;
@@ -30,9 +28,10 @@ mod valve;
 use std::sync::Arc;
 
 use kura_commands::Commands;
+use kura_front::Budget;
 
-pub use budget::Budget;
-pub use connection::{Drain, DrainSignal, Options, drain, serve};
+pub use connection::{NotGrpc, Options, serve, serve_beside};
+pub use kura_front::{Drain, DrainSignal, drain};
 pub use metrics::Metrics;
 pub use route::Method;
 pub use scalar::decode as decode_scalar;
@@ -50,6 +49,12 @@ impl Front {
     #[must_use]
     pub fn new(commands: Arc<Commands>, options: Options) -> Self {
         Self { commands, budget: Budget::new(options.max_inflight_bytes), metrics: Metrics::new(), options }
+    }
+
+    /// The room that large messages take, whichever protocol they come in.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// The calls counted so far.

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use check::{Check, parse_duration};
 use clap::Args;
 use kura_base::Limits;
+use kura_front_http::Cors;
 
 use crate::identity::{Cell, default_data_dir};
 
@@ -68,6 +69,10 @@ pub struct Settings {
     /// Most caches [default: 10000]
     #[arg(long, env = "KURA_MAX_CACHES", value_name = "N")]
     max_caches: Option<String>,
+    /// Web pages that may call from a browser: origins such as https://app.example.com with commas
+    /// between, * for every one, none for none [default: none; with --local *]
+    #[arg(long, env = "KURA_CORS_ORIGINS", value_name = "ORIGINS")]
+    cors_origins: Option<String>,
     /// A file of these settings in TOML, named as the flags are
     #[arg(long, env = "KURA_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -96,6 +101,8 @@ pub struct Config {
     pub max_streams: u32,
     /// What is refused.
     pub limits: Limits,
+    /// Which web pages may call.
+    pub cors: Cors,
 }
 
 /// Whom the service is for.
@@ -128,7 +135,7 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 impl Settings {
-    fn table(&mut self) -> [(&'static str, &mut Option<String>); 17] {
+    fn table(&mut self) -> [(&'static str, &mut Option<String>); 18] {
         [
             ("local", &mut self.local),
             ("local-listen", &mut self.local_listen),
@@ -147,6 +154,7 @@ impl Settings {
             ("max-item-bytes", &mut self.max_item_bytes),
             ("max-ttl", &mut self.max_ttl),
             ("max-caches", &mut self.max_caches),
+            ("cors-origins", &mut self.cors_origins),
         ]
     }
 
@@ -266,6 +274,13 @@ impl Settings {
                 None
             }),
         };
+        let cors = check.parse(
+            "cors-origins",
+            self.cors_origins.as_deref(),
+            if local { Cors::Any } else { Cors::These(Vec::new()) },
+            parse_cors,
+            "*, none, or origins such as https://app.example.com with commas between",
+        );
         if !check.mistakes.is_empty() {
             return Err(Mistakes(check.mistakes));
         }
@@ -284,6 +299,7 @@ impl Settings {
             max_inflight_bytes,
             max_streams: u32::try_from(max_streams).unwrap_or(u32::MAX),
             limits,
+            cors,
         })
     }
 }
@@ -291,6 +307,18 @@ impl Settings {
 /// What the budget of bytes in flight can count.
 const MAX_INFLIGHT: usize = u32::MAX as usize;
 const ADDRESS: &str = "an address and port such as 127.0.0.1:8443 or [::]:8443";
+
+fn parse_cors(text: &str) -> Option<Cors> {
+    match text.trim() {
+        "*" => Some(Cors::Any),
+        "none" => Some(Cors::These(Vec::new())),
+        origins => origins
+            .split(',')
+            .map(|origin| origin.trim().parse().ok())
+            .collect::<Option<_>>()
+            .map(Cors::These),
+    }
+}
 
 fn half_of_ram() -> usize {
     let pages = rustix::system::sysinfo();

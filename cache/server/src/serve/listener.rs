@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use kura_front_grpc::{DrainSignal, Front, serve};
+use kura_front::DrainSignal;
+use kura_front_grpc::{Front, serve_beside};
+use kura_front_http::{Http, Peer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::http1;
 use super::workers::Workers;
 use crate::config::{Config, Mode};
 use crate::identity::Identity;
@@ -26,6 +28,29 @@ const EXHAUSTED: Duration = Duration::from_millis(50);
 pub struct Service {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+}
+
+/// What is served on one port.
+#[derive(Clone)]
+pub struct Fronts {
+    /// gRPC.
+    pub grpc: Arc<Front>,
+    /// Everything else.
+    pub http: Arc<Http>,
+}
+
+impl Fronts {
+    /// Serves one connection.
+    async fn serve<S>(self, io: S, http2: bool, drain: DrainSignal) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let peer = Arc::new(Peer::new(self.http, drain.clone()));
+        if !http2 {
+            return peer.http1(io).await;
+        }
+        serve_beside(io, self.grpc, drain, &|request, respond| peer.http2(request, respond)).await
+    }
 }
 
 /// Listens as the configuration says.
@@ -71,13 +96,7 @@ fn no_ipv6(error: &io::Error) -> bool {
 
 impl Service {
     /// Accepts until dropped.
-    pub async fn accept(
-        self,
-        workers: Workers,
-        front: Arc<Front>,
-        drain: DrainSignal,
-        max_connections: usize,
-    ) {
+    pub async fn accept(self, workers: Workers, fronts: Fronts, drain: DrainSignal, max_connections: usize) {
         let places = Arc::new(Semaphore::new(max_connections));
         loop {
             let stream = match self.listener.accept().await {
@@ -100,7 +119,7 @@ impl Service {
                     continue;
                 }
             };
-            workers.spawn(connection(stream, self.tls.clone(), front.clone(), drain.clone(), place));
+            workers.spawn(connection(stream, self.tls.clone(), fronts.clone(), drain.clone(), place));
         }
     }
 }
@@ -108,7 +127,7 @@ impl Service {
 async fn connection(
     stream: std::net::TcpStream,
     tls: Option<TlsAcceptor>,
-    front: Arc<Front>,
+    fronts: Fronts,
     drain: DrainSignal,
     _place: OwnedSemaphorePermit,
 ) {
@@ -116,8 +135,8 @@ async fn connection(
         let stream = TcpStream::from_std(stream)?;
         stream.set_nodelay(true)?;
         match tls {
-            None => plaintext(stream, front, drain).await,
-            Some(tls) => secured(stream, &tls, front, drain).await,
+            None => plaintext(stream, fronts, drain).await,
+            Some(tls) => secured(stream, &tls, fronts, drain).await,
         }
     };
     if let Err(error) = served.await {
@@ -125,27 +144,19 @@ async fn connection(
     }
 }
 
-async fn secured(
-    stream: TcpStream,
-    tls: &TlsAcceptor,
-    front: Arc<Front>,
-    drain: DrainSignal,
-) -> io::Result<()> {
+async fn secured(stream: TcpStream, tls: &TlsAcceptor, fronts: Fronts, drain: DrainSignal) -> io::Result<()> {
     let stream = timeout(HELLO, tls.accept(stream))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake within 10 s"))??;
-    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        serve(stream, front, drain).await
-    } else {
-        http1::serve(stream).await
-    }
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    fronts.serve(stream, http2, drain).await
 }
 
-async fn plaintext(stream: TcpStream, front: Arc<Front>, drain: DrainSignal) -> io::Result<()> {
-    let speaks_http2 = timeout(HELLO, speaks_http2(&stream))
+async fn plaintext(stream: TcpStream, fronts: Fronts, drain: DrainSignal) -> io::Result<()> {
+    let http2 = timeout(HELLO, speaks_http2(&stream))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no bytes within 10 s"))??;
-    if speaks_http2 { serve(stream, front, drain).await } else { http1::serve(stream).await }
+    fronts.serve(stream, http2, drain).await
 }
 
 /// Whether a connection begins as HTTP/2's preface does (RFC 9113 §3.4), without taking a byte.

@@ -1,7 +1,6 @@
 //! `kura serve`: open the state, listen, say ready, serve, drain.
 
 mod admin;
-mod http1;
 mod listener;
 mod renewal;
 mod workers;
@@ -12,7 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use kura_base::{Clock, SystemClock};
 use kura_commands::{Authentication, Commands, Parts};
-use kura_front_grpc::{Drain, Front, Options, drain};
+use kura_front::{Drain, drain};
+use kura_front_grpc::{Front, Options};
+use kura_front_http::Http;
 use kura_store::{Data, Registry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -22,6 +23,7 @@ use crate::control_socket;
 use crate::identity::{
     DataDir, Identity, IdentityOptions, open_or_create_secret, random_bytes, registry_file, temporary_secret,
 };
+use listener::Fronts;
 use renewal::Renewal;
 
 /// How long calls in flight may take once the server was told to stop.
@@ -55,6 +57,7 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
             random: || random_bytes().ok(),
         },
     ));
+    let http = Arc::new(Http::new(commands.clone(), front.budget().clone(), config.cors.clone()));
     let (drain, drain_signal) = drain();
     let readiness = admin::Readiness::default();
     let workers = workers::Workers::start(config.workers)?;
@@ -72,7 +75,12 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
             Some(tokio::spawn(control_socket::serve(socket, dir.clone(), state.admin.clone(), stopped)));
     }
     maintain(commands)?;
-    let accepting = tokio::spawn(service.accept(workers, front, drain_signal, config.max_connections));
+    let accepting = tokio::spawn(service.accept(
+        workers,
+        Fronts { grpc: front, http },
+        drain_signal,
+        config.max_connections,
+    ));
     readiness.set(true);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     eprintln!("kura ready in {} ms", started.elapsed().as_millis());

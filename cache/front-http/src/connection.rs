@@ -1,0 +1,118 @@
+//! From a request to its answer, however it came.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, ORIGIN};
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body;
+use kura_commands::Session;
+use kura_front::DrainSignal;
+
+use crate::content::Content;
+use crate::problem::{Form, Problem};
+use crate::query::Query;
+use crate::route::{Operation, find};
+use crate::{Http, item};
+
+/// One connection's side of the API.
+pub struct Peer {
+    pub(crate) http: Arc<Http>,
+    pub(crate) drain: DrainSignal,
+}
+
+/// A request whose credentials stand.
+pub(crate) struct Admitted {
+    operation: Operation,
+    names: Vec<String>,
+    session: Arc<Session>,
+}
+
+impl Peer {
+    /// A connection that ends when `drain` says so.
+    #[must_use]
+    pub fn new(http: Arc<Http>, drain: DrainSignal) -> Self {
+        Self { http, drain }
+    }
+
+    /// Takes a request as far as its head alone decides.
+    pub(crate) fn admit(&self, parts: &Parts) -> Result<Admitted, Response<Content>> {
+        if let Some(answer) = self.http.cors.preflight(&parts.method, &parts.headers) {
+            return Err(answer);
+        }
+        self.check(parts).map_err(|(form, problem)| self.finish(parts, problem.into_response(form)))
+    }
+
+    /// Answers a request that was admitted.
+    pub(crate) async fn answer<B>(&self, admitted: Admitted, parts: &Parts, body: B) -> Response<Content>
+    where
+        B: Body<Data = Bytes, Error: std::fmt::Display>,
+    {
+        let form = admitted.operation.form();
+        let answer = self.carry_out(admitted, parts, body).await;
+        self.finish(parts, answer.unwrap_or_else(|problem| problem.into_response(form)))
+    }
+
+    /// Answers a request.
+    pub(crate) async fn respond<B>(&self, request: Request<B>) -> Response<Content>
+    where
+        B: Body<Data = Bytes, Error: std::fmt::Display>,
+    {
+        let (parts, body) = request.into_parts();
+        match self.admit(&parts) {
+            Ok(admitted) => self.answer(admitted, &parts, body).await,
+            Err(refused) => refused,
+        }
+    }
+
+    fn check(&self, parts: &Parts) -> Result<Admitted, (Form, Problem)> {
+        let (operation, names) =
+            find(&parts.method, parts.uri.path()).map_err(|problem| (Form::Text, problem))?;
+        let session = self.authenticate(operation, parts).map_err(|problem| (operation.form(), problem))?;
+        Ok(Admitted { operation, names, session })
+    }
+
+    fn authenticate(&self, operation: Operation, parts: &Parts) -> Result<Arc<Session>, Problem> {
+        let header = parts.headers.get(AUTHORIZATION);
+        let query = Query::new(parts.uri.query().unwrap_or_default());
+        let in_query = if operation.takes_token_from_query() { query.bytes("token")? } else { None };
+        let token = match (header, &in_query) {
+            (Some(_), Some(_)) => {
+                return Err(Problem::bad_request(
+                    "the token is given twice: send it in the authorization header or as ?token=, not both",
+                ));
+            }
+            (Some(header), None) => header.as_bytes(),
+            (None, Some(token)) => token,
+            (None, None) => b"",
+        };
+        Ok(self.http.commands.authenticate(token)?)
+    }
+
+    async fn carry_out<B>(
+        &self,
+        admitted: Admitted,
+        parts: &Parts,
+        body: B,
+    ) -> Result<Response<Content>, Problem>
+    where
+        B: Body<Data = Bytes, Error: std::fmt::Display>,
+    {
+        let Admitted { operation, names, session } = admitted;
+        let (http, session) = (&*self.http, &*session);
+        let query = Query::new(parts.uri.query().unwrap_or_default());
+        let name = |at: usize| names.get(at).map(String::as_str).unwrap_or_default();
+        match operation {
+            Operation::GetItem => item::get(http, session, name(0), query).await,
+            Operation::PutItem => item::put(http, session, name(0), query, body).await,
+            Operation::DeleteItem => item::delete(http, session, name(0), query),
+        }
+    }
+
+    /// Lets pages of allowed origins read the answer.
+    fn finish(&self, parts: &Parts, mut response: Response<Content>) -> Response<Content> {
+        self.http.cors.apply(parts.headers.get(ORIGIN), response.headers_mut());
+        response
+    }
+}
