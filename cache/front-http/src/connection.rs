@@ -5,35 +5,58 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, ORIGIN};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use kura_commands::Session;
 use kura_front::DrainSignal;
+use tokio::io::DuplexStream;
 
 use crate::content::Content;
 use crate::problem::{Form, Problem};
 use crate::query::Query;
 use crate::route::{Operation, find};
+use crate::web::{self, Encoding, Pipe};
 use crate::{Http, item};
 
 /// One connection's side of the API.
 pub struct Peer {
     pub(crate) http: Arc<Http>,
     pub(crate) drain: DrainSignal,
+    pipe: Pipe,
 }
 
-/// A request whose credentials stand.
-pub(crate) struct Admitted {
-    operation: Operation,
-    names: Vec<String>,
-    session: Arc<Session>,
+/// A request that its head does not refuse.
+pub(crate) enum Admitted {
+    /// A grpc-web call, whose credentials the gRPC front end checks.
+    Web(Encoding),
+    /// A request of the API, whose credentials stand.
+    Api {
+        /// What it asks for.
+        operation: Operation,
+        /// What stands for names in its path.
+        names: Vec<String>,
+        /// Who asks.
+        session: Arc<Session>,
+    },
+}
+
+impl Admitted {
+    /// Whether it is known who asks.
+    pub(crate) fn is_known(&self) -> bool {
+        matches!(self, Self::Api { .. })
+    }
 }
 
 impl Peer {
-    /// A connection that ends when `drain` says so.
+    /// A connection that ends when `drain` says so. Its grpc-web calls reach the gRPC front end by a
+    /// pipe in memory: `grpc` serves the far end of one as a connection, in a task of its own.
     #[must_use]
-    pub fn new(http: Arc<Http>, drain: DrainSignal) -> Self {
-        Self { http, drain }
+    pub fn new(
+        http: Arc<Http>,
+        drain: DrainSignal,
+        grpc: impl Fn(DuplexStream) + Send + Sync + 'static,
+    ) -> Self {
+        Self { http, drain, pipe: Pipe::new(Box::new(grpc)) }
     }
 
     /// Takes a request as far as its head alone decides.
@@ -49,9 +72,16 @@ impl Peer {
     where
         B: Body<Data = Bytes, Error: std::fmt::Display>,
     {
-        let form = admitted.operation.form();
-        let answer = self.carry_out(admitted, parts, body).await;
-        self.finish(parts, answer.unwrap_or_else(|problem| problem.into_response(form)))
+        let answer = match admitted {
+            Admitted::Web(encoding) => {
+                web::call(&self.pipe, encoding, parts, body, self.http.commands.now()).await
+            }
+            Admitted::Api { operation, names, session } => {
+                let answer = self.carry_out(operation, &names, &session, parts, body).await;
+                answer.unwrap_or_else(|problem| problem.into_response(operation.form()))
+            }
+        };
+        self.finish(parts, answer)
     }
 
     /// Answers a request.
@@ -67,10 +97,15 @@ impl Peer {
     }
 
     fn check(&self, parts: &Parts) -> Result<Admitted, (Form, Problem)> {
+        if let Some(encoding) = Encoding::of_request(&parts.headers)
+            && parts.method == Method::POST
+        {
+            return Ok(Admitted::Web(encoding));
+        }
         let (operation, names) =
             find(&parts.method, parts.uri.path()).map_err(|problem| (Form::Text, problem))?;
         let session = self.authenticate(operation, parts).map_err(|problem| (operation.form(), problem))?;
-        Ok(Admitted { operation, names, session })
+        Ok(Admitted::Api { operation, names, session })
     }
 
     fn authenticate(&self, operation: Operation, parts: &Parts) -> Result<Arc<Session>, Problem> {
@@ -92,15 +127,16 @@ impl Peer {
 
     async fn carry_out<B>(
         &self,
-        admitted: Admitted,
+        operation: Operation,
+        names: &[String],
+        session: &Session,
         parts: &Parts,
         body: B,
     ) -> Result<Response<Content>, Problem>
     where
         B: Body<Data = Bytes, Error: std::fmt::Display>,
     {
-        let Admitted { operation, names, session } = admitted;
-        let (http, session) = (&*self.http, &*session);
+        let http = &*self.http;
         let query = Query::new(parts.uri.query().unwrap_or_default());
         let name = |at: usize| names.get(at).map(String::as_str).unwrap_or_default();
         match operation {

@@ -37,6 +37,7 @@ impl Peer {
                 return false;
             }
         };
+        let known = admitted.is_known();
         let peer = self.clone();
         tokio::spawn(async move {
             let answer = {
@@ -49,7 +50,7 @@ impl Peer {
             };
             send(&mut respond, answer).await;
         });
-        true
+        known
     }
 }
 
@@ -78,7 +79,6 @@ async fn send(respond: &mut SendResponse<Bytes>, answer: Response<Content>) {
                 return;
             }
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-            Some(Err(_)) => return stream.send_reset(h2::Reason::INTERNAL_ERROR),
         };
         while !bytes.is_empty() {
             stream.reserve_capacity(bytes.len().min(AT_ONCE_BYTES));

@@ -25,6 +25,7 @@ mod problem;
 pub mod query;
 mod route;
 mod stall;
+pub mod web;
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use kura_front::DrainSignal;
-use kura_front_grpc::{Front, serve_beside};
+use kura_front_grpc::{Front, serve, serve_beside};
 use kura_front_http::{Http, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,7 +45,16 @@ impl Fronts {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let peer = Arc::new(Peer::new(self.http, drain.clone()));
+        let (grpc, told) = (self.grpc.clone(), drain.clone());
+        let pipe = move |far| {
+            let served = serve(far, grpc.clone(), told.clone());
+            tokio::spawn(async move {
+                if let Err(error) = served.await {
+                    tracing::debug!("a connection of grpc-web ended: {error}");
+                }
+            });
+        };
+        let peer = Arc::new(Peer::new(self.http, drain.clone(), pipe));
         if !http2 {
             return peer.http1(io).await;
         }
