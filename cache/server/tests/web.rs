@@ -69,7 +69,8 @@ async fn values_pass_in_both_forms_and_both_versions_of_http() {
     server.client("").create_cache("c").await.unwrap();
     let value: Vec<u8> = (0..300_000_u32).map(|at| (at % 253) as u8).collect();
     for (http, text) in [(1, false), (1, true), (2, false), (2, true)] {
-        let headers = [("content-type", if text { TEXT } else { BINARY }), ("cache", "c"), ("x-grpc-web", "1")];
+        let headers =
+            [("content-type", if text { TEXT } else { BINARY }), ("cache", "c"), ("x-grpc-web", "1")];
         let call = async |path: &str, body: Vec<u8>| {
             let body = if text { encode(&body) } else { body };
             let answer = match http {
@@ -85,7 +86,10 @@ async fn values_pass_in_both_forms_and_both_versions_of_http() {
         assert_eq!((messages.len(), trailers.as_str()), (1, "grpc-status:0\r\n"));
         let (messages, trailers) = call(GET, get()).await;
         assert_eq!((messages.len(), trailers.as_str()), (1, "grpc-status:0\r\n"));
-        assert!(GetResponse::decode(messages[0].as_slice()).unwrap().cache_body == value, "http/{http} {text}");
+        assert!(
+            GetResponse::decode(messages[0].as_slice()).unwrap().cache_body == value,
+            "http/{http} {text}"
+        );
     }
 }
 
