@@ -1,0 +1,5 @@
+//! Collections.
+
+mod window;
+
+pub use window::{Elements, Fields, Scored};
