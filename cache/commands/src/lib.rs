@@ -8,6 +8,7 @@
 //! token on a cache that does not exist therefore answers UNAUTHENTICATED.
 
 mod caches;
+mod collections;
 mod error;
 mod items;
 mod session;
@@ -20,10 +21,14 @@ use kura_store::{Data, Registry};
 use kura_tokens::SigningSecret;
 use parking_lot::Mutex;
 
+pub use collections::{Long, Outcome};
 pub use error::Error;
 pub use items::{Cache, Items};
 pub use kura_store::{
-    Command, Condition, Hash, HashCondition, ItemType, Reply, Stats, TtlChange, Value, ValueRef,
+    Aggregate, CollectionTtl, Command, Condition, DictionaryCommand, DictionaryReply, Element, Elements,
+    Fields, Hash, HashCondition, ItemType, LeaderboardCommand, LeaderboardReply, ListCommand, ListReply,
+    ListSpan, Order, Reply, ScoreBound, ScoreRange, Scored, SetCommand, SetReply, Side, SortedSetCommand,
+    SortedSetFetch, SortedSetReply, Source, Stats, TtlChange, Value, ValueRef,
 };
 pub use session::{Authentication, Session};
 pub use signing_keys::CreatedSigningKey;

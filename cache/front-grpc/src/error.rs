@@ -18,6 +18,9 @@ pub(crate) fn status(error: &Error) -> Status {
         Error::ItemTooLarge { .. } => {
             Status::new(Code::ResourceExhausted, message).with_err("item_size_limit_exceeded")
         }
+        Error::ElementTooLarge { .. } => {
+            Status::new(Code::ResourceExhausted, message).with_err("element_size_limit_exceeded")
+        }
         // No `err`: SDKs know none for a number of things, and the message says what it is.
         Error::TooMany { .. } => Status::new(Code::ResourceExhausted, message),
         // Not INTERNAL: SDKs would retry, and a full disk does not go away by itself.

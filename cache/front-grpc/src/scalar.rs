@@ -148,7 +148,16 @@ fn encode(method: Method, reply: Reply) -> Answer {
             put_varint(&mut found, u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
             nested(0x0a, &found)
         }
-        (_, Reply::Type(ItemType::Scalar)) => nested(0x0a, &[]),
+        (_, Reply::Type(item_type)) => nested(
+            0x0a,
+            match item_type {
+                ItemType::Scalar => &[],
+                ItemType::Dictionary => &[0x08, 1],
+                ItemType::Set => &[0x08, 2],
+                ItemType::List => &[0x08, 3],
+                ItemType::SortedSet => &[0x08, 4],
+            },
+        ),
     }
 }
 
