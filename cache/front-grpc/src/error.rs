@@ -41,6 +41,11 @@ pub(crate) fn wrong_wire_type(number: u32) -> Status {
     )
 }
 
+/// The status for a part without which a request says nothing.
+pub(crate) fn lacks(what: &str) -> Status {
+    Status::new(Code::InvalidArgument, format!("the request lacks its {what}"))
+}
+
 /// The status for a message that prost does not accept.
 pub(crate) fn undecodable(error: &prost::DecodeError) -> Status {
     Status::new(Code::InvalidArgument, format!("the request cannot be decoded: {error}"))
