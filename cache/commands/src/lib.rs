@@ -25,6 +25,7 @@ pub use items::{Cache, Items};
 pub use kura_store::{
     Command, Condition, Hash, HashCondition, ItemType, Reply, Stats, TtlChange, Value, ValueRef,
 };
+pub use kura_tokens::{Managed, Need};
 pub use session::{Authentication, Session};
 pub use signing_keys::CreatedSigningKey;
 

@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// What the id of every tracked key begins with.
 ///
-/// A token whose id begins so is good only while its key is on record; the others (disposable
-/// tokens, whose ids callers choose) are good until they expire. Minting a disposable token must
-/// therefore refuse such an id.
+/// A token whose id begins so is good only while its key is on record. Disposable tokens are good
+/// until they expire, and their ids begin with another character.
 pub const KEY_ID_PREFIX: &str = "key-";
 
 /// An API key that can be listed and revoked.
