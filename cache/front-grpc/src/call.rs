@@ -295,7 +295,7 @@ impl Call {
         self.deadline.check()?;
         if matches!(self.method, Method::GetBatch | Method::SetBatch) {
             let cache = self.cache()?;
-            batch::check(&self.front.commands, self.method, &message)?;
+            batch::check(&self.front.commands, &cache, self.method, &message)?;
             return Ok(Prepared::Batch(cache, message, reserved));
         }
         let (respond, work) = self.work(&message);
