@@ -11,17 +11,14 @@
 
 mod batch;
 mod body;
-mod budget;
 mod call;
 mod connection;
 mod control;
 mod deadline;
 mod error;
-pub mod fields;
 mod latency;
 pub mod metadata;
 mod metrics;
-mod pace;
 mod respond;
 mod route;
 mod scalar;
@@ -30,9 +27,10 @@ mod valve;
 use std::sync::Arc;
 
 use kura_commands::Commands;
+use kura_wire::fields;
 
-pub use budget::Budget;
-pub use connection::{Drain, DrainSignal, Options, drain, serve};
+pub use connection::{Options, serve};
+pub use kura_front::{Budget, Drain, DrainSignal, drain};
 pub use metrics::Metrics;
 pub use route::Method;
 pub use scalar::decode as decode_scalar;
@@ -50,6 +48,12 @@ impl Front {
     #[must_use]
     pub fn new(commands: Arc<Commands>, options: Options) -> Self {
         Self { commands, budget: Budget::new(options.max_inflight_bytes), metrics: Metrics::new(), options }
+    }
+
+    /// The bytes in flight, which other front ends count in too.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// The calls counted so far.
