@@ -42,6 +42,12 @@ impl Drain {
 }
 
 impl DrainSignal {
+    /// Whether the server stops.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        *self.0.borrow() >= Stage::Draining
+    }
+
     /// Ends when the server stops.
     pub async fn draining(self) {
         self.reached(Stage::Draining).await;
