@@ -15,16 +15,15 @@ use h2::server::SendResponse;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request};
 use kura_commands::{Cache, Items, Session};
+use kura_front::{Pace, Reserved};
 use kura_wire::{Code, Status};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Long, Outcome, Reply};
 use crate::body::{Body, Progress};
-use crate::budget::Reserved;
 use crate::deadline::{Deadline, time_left};
 use crate::error::status;
-use crate::pace::Pace;
 use crate::respond::{self, AT_ONCE_BYTES, Messages};
 use crate::route::Kind;
 use crate::rows::Rows;

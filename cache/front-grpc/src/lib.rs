@@ -13,19 +13,16 @@
 mod answer;
 mod batch;
 mod body;
-mod budget;
 mod call;
 mod collection;
 mod connection;
 mod control;
 mod deadline;
 mod error;
-pub mod fields;
 mod latency;
 mod leaderboard;
 pub mod metadata;
 mod metrics;
-mod pace;
 mod respond;
 mod route;
 mod rows;
@@ -36,11 +33,12 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use kura_commands::Commands;
+use kura_wire::fields;
 use tokio::sync::Semaphore;
 
-pub use budget::Budget;
 pub use collection::{CollectionCommand, decode as decode_collection};
-pub use connection::{Drain, DrainSignal, Options, drain, serve};
+pub use connection::{Options, serve};
+pub use kura_front::{Budget, Drain, DrainSignal, drain};
 pub use leaderboard::decode as decode_leaderboard;
 pub use metrics::Metrics;
 pub use route::Method;
@@ -68,6 +66,12 @@ impl Front {
             options,
             turns: Arc::new(Semaphore::new(processors)),
         }
+    }
+
+    /// The bytes in flight, which other front ends count in too.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// The calls counted so far.
