@@ -293,7 +293,6 @@ impl Item {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopicCommand {
     /// Publish a value to all subscribers of a topic
-    #[command(group(ArgGroup::new("topic-value").required(true).args(["value", "stdin"])))]
     Publish {
         /// Name of the cache you want to use as your topic namespace [default: your profile's
         /// default cache]
@@ -302,6 +301,7 @@ pub(crate) enum TopicCommand {
         /// Name of the topic you want to publish to
         topic: String,
         /// String message value to publish
+        #[arg(required_unless_present = "stdin", conflicts_with = "stdin")]
         value: Option<String>,
         /// Take the value from standard input, byte for byte
         #[arg(long)]

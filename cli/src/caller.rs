@@ -20,7 +20,7 @@ pub(crate) struct Named {
     /// Name of the cache you want to use [default: your profile's default cache]
     #[arg(long, value_name = "CACHE", value_parser = NonEmptyStringValueParser::new())]
     cache: Option<String>,
-    /// Its name
+    /// Name in that cache
     name: String,
 }
 
@@ -38,9 +38,9 @@ pub(crate) struct Lifetime {
 /// From which end ranks are counted.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Order {
-    /// The lowest score first
+    // The lowest score first.
     Ascending,
-    /// The highest score first
+    // The highest score first.
     Descending,
 }
 

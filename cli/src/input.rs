@@ -23,9 +23,9 @@ pub(crate) fn stdin() -> Result<Vec<u8>, CliError> {
 
 /// One value: the argument, or standard input.
 #[derive(Debug, clap::Args)]
-#[group(id = "one-value", required = true, multiple = false)]
 pub(crate) struct Value {
     /// The value
+    #[arg(required_unless_present = "stdin", conflicts_with = "stdin")]
     value: Option<String>,
     /// Take the value from standard input, byte for byte
     #[arg(long)]
@@ -33,7 +33,7 @@ pub(crate) struct Value {
 }
 
 impl Value {
-    /// The one that was given; clap's group saw to it.
+    /// The one that was given; clap saw to it.
     pub(crate) fn read(self) -> Result<Vec<u8>, CliError> {
         self.value.map_or_else(stdin, |value| Ok(value.into_bytes()))
     }
@@ -41,10 +41,9 @@ impl Value {
 
 /// Values: the arguments, or one from standard input.
 #[derive(Debug, clap::Args)]
-#[group(id = "some-values", required = true, multiple = false)]
 pub(crate) struct Values {
     /// The values, one or more
-    #[arg(value_name = "VALUE")]
+    #[arg(value_name = "VALUE", required_unless_present = "stdin", conflicts_with = "stdin")]
     values: Vec<String>,
     /// Take one value from standard input, byte for byte
     #[arg(long)]
@@ -52,7 +51,7 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    /// Those that were given; clap's group saw to it.
+    /// Those that were given; clap saw to it.
     pub(crate) fn read(self) -> Result<Vec<Vec<u8>>, CliError> {
         match self.stdin {
             true => Ok(vec![stdin()?]),
