@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         &["kura-base", "kura-engine", "kura-store", "kura-tokens"],
         "the only one to see the store, whose commands and answers are the engine's",
     ),
-    ("kura-front", &[], "what all front ends hold their peers to; no protocol"),
+    ("kura-front", &["kura-wire"], "bounds that all front ends share; no protocol, no command"),
     (
         "kura-front-grpc",
         &["kura-base", "kura-wire", "kura-commands", "kura-front"],
@@ -31,6 +31,11 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "kura-front-http",
+        &["kura-base", "kura-wire", "kura-commands", "kura-front"],
+        "a front end sees commands only",
+    ),
+    (
+        "kura-front-protosocket",
         &["kura-base", "kura-wire", "kura-commands", "kura-front"],
         "a front end sees commands only",
     ),
@@ -47,6 +52,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
             "kura-front",
             "kura-front-grpc",
             "kura-front-http",
+            "kura-front-protosocket",
             "kura-check",
         ],
         "the program puts the parts together",
@@ -85,6 +91,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
             "kura-front",
             "kura-front-grpc",
             "kura-front-http",
+            "kura-front-protosocket",
         ],
         "feeds every decoder",
     ),

@@ -30,7 +30,7 @@ where
     let mut all = BytesMut::new();
     loop {
         let frame = timeout_at(pace.limit(), poll_fn(|cx| body.as_mut().poll_frame(cx))).await;
-        let frame = frame.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, pace.too_slow()))?;
+        let frame = frame.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, pace.too_slow().message))?;
         let data = match frame {
             None => break,
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),

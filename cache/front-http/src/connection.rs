@@ -16,7 +16,7 @@ use crate::problem::{Form, Problem};
 use crate::query::Query;
 use crate::route::{Operation, find};
 use crate::web::{self, Encoding, Pipe};
-use crate::{Http, item};
+use crate::{Http, endpoints, item, management, openapi};
 
 /// One connection's side of the API.
 pub struct Peer {
@@ -29,6 +29,8 @@ pub struct Peer {
 pub(crate) enum Admitted {
     /// A grpc-web call, whose credentials the gRPC front end checks.
     Web(Encoding),
+    /// For what anybody may see.
+    Open,
     /// A request of the API, whose credentials stand.
     Api {
         /// What it asks for.
@@ -76,6 +78,7 @@ impl Peer {
             Admitted::Web(encoding) => {
                 web::call(&self.pipe, encoding, parts, body, self.http.commands.now()).await
             }
+            Admitted::Open => openapi::describe(),
             Admitted::Api { operation, names, session } => {
                 let answer = self.carry_out(operation, &names, &session, parts, body).await;
                 answer.unwrap_or_else(|problem| problem.into_response(operation.form()))
@@ -104,6 +107,9 @@ impl Peer {
         }
         let (operation, names) =
             find(&parts.method, parts.uri.path()).map_err(|problem| (Form::Text, problem))?;
+        if operation.is_open() {
+            return Ok(Admitted::Open);
+        }
         let session = self.authenticate(operation, parts).map_err(|problem| (operation.form(), problem))?;
         Ok(Admitted::Api { operation, names, session })
     }
@@ -111,7 +117,7 @@ impl Peer {
     fn authenticate(&self, operation: Operation, parts: &Parts) -> Result<Arc<Session>, Problem> {
         let header = parts.headers.get(AUTHORIZATION);
         let query = Query::new(parts.uri.query().unwrap_or_default());
-        let in_query = if operation.takes_token_from_query() { query.bytes("token")? } else { None };
+        let in_query = if operation.is_of_a_cache() { query.bytes("token")? } else { None };
         let token = match (header, &in_query) {
             (Some(_), Some(_)) => {
                 return Err(Problem::bad_request(
@@ -129,20 +135,29 @@ impl Peer {
         &self,
         operation: Operation,
         names: &[String],
-        session: &Session,
+        session: &Arc<Session>,
         parts: &Parts,
         body: B,
     ) -> Result<Response<Content>, Problem>
     where
         B: Body<Data = Bytes, Error: std::fmt::Display>,
     {
-        let http = &*self.http;
+        let (http, headers) = (&*self.http, &parts.headers);
         let query = Query::new(parts.uri.query().unwrap_or_default());
         let name = |at: usize| names.get(at).map(String::as_str).unwrap_or_default();
         match operation {
             Operation::GetItem => item::get(http, session, name(0), query).await,
             Operation::PutItem => item::put(http, session, name(0), query, body).await,
             Operation::DeleteItem => item::delete(http, session, name(0), query),
+            Operation::ListEndpoints => endpoints::list(http, query),
+            Operation::ListKeys => management::list_keys(http, session, query),
+            Operation::CreateKey => management::create_key(http, session, headers, body).await,
+            Operation::RevokeKey => management::revoke_key(http, session, name(0)).await,
+            Operation::ListRoles => management::list_roles(http, session, query),
+            Operation::CreateRole => management::create_role(http, session, headers, body).await,
+            Operation::UpdateRole => management::update_role(http, session, name(0), headers, body).await,
+            Operation::DeleteRole => management::delete_role(http, session, name(0)).await,
+            Operation::Describe => Ok(openapi::describe()),
         }
     }
 

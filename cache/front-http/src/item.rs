@@ -7,7 +7,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::Body;
 use kura_base::Ttl;
-use kura_commands::{Cache, Command, Items, Session, Value};
+use kura_commands::{Command, Items, Session, Value};
 
 use crate::content::Content;
 use crate::problem::Problem;
@@ -49,8 +49,9 @@ where
     B: Body<Data = Bytes, Error: std::fmt::Display>,
 {
     let commands = &http.commands;
-    let cache: Cache = commands.cache(session, cache, Items::Write)?;
+    let cache = commands.cache(session, cache, Items::Write)?;
     let key = key(query)?;
+    cache.authorize_key(&key)?;
     let ttl = ttl(http, query)?;
     let (value, room) = body::read(body, commands.limits().max_item_bytes, &http.budget).await?;
     let value = if value.len() < SHARED_BYTES { Value::Copied(&value) } else { Value::Shared(value.clone()) };

@@ -18,9 +18,12 @@ mod body;
 mod connection;
 mod content;
 mod cors;
+mod endpoints;
 mod http1;
 mod http2;
 mod item;
+mod management;
+mod openapi;
 mod problem;
 pub mod query;
 mod route;
@@ -31,21 +34,44 @@ use std::sync::Arc;
 
 use kura_commands::Commands;
 use kura_front::Budget;
+use parking_lot::RwLock;
 
 pub use connection::Peer;
 pub use cors::{Cors, Origin, OriginError};
+pub use endpoints::{Advertised, Zones, ZonesError};
+
+/// How the API is offered.
+pub struct Options {
+    /// Which web pages may call.
+    pub cors: Cors,
+    /// What `/endpoints` lists.
+    pub advertised: Advertised,
+    /// Draws what must not be guessed; none if the system has no randomness to give.
+    pub random: fn() -> Option<[u8; 48]>,
+}
 
 /// What all connections share.
 pub struct Http {
     pub(crate) commands: Arc<Commands>,
     pub(crate) budget: Budget,
     pub(crate) cors: Cors,
+    pub(crate) advertised: RwLock<Advertised>,
+    pub(crate) random: fn() -> Option<[u8; 48]>,
 }
 
 impl Http {
-    /// The API onto `commands`, whose large bodies take room in `budget`, open to pages of `cors`.
+    /// The API onto `commands`, whose large bodies take room in `budget`.
     #[must_use]
-    pub fn new(commands: Arc<Commands>, budget: Budget, cors: Cors) -> Self {
-        Self { commands, budget, cors }
+    pub fn new(commands: Arc<Commands>, budget: Budget, options: Options) -> Self {
+        let Options { cors, advertised, random } = options;
+        Self { commands, budget, cors, advertised: RwLock::new(advertised), random }
+    }
+
+    /// Lists other servers from now on; false if they are the same.
+    pub fn advertise(&self, advertised: Advertised) -> bool {
+        let mut listed = self.advertised.write();
+        let others = *listed != advertised;
+        *listed = advertised;
+        others
     }
 }

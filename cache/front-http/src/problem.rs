@@ -64,21 +64,21 @@ impl Problem {
     }
 }
 
-/// The `code` of a management error: gRPC's name for the same thing.
+/// The `code` of a management error, spelled as in Momento's examples.
 fn code(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED | StatusCode::PAYLOAD_TOO_LARGE => {
-            "invalid_argument"
+        StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE => "Bad Request",
+        StatusCode::UNAUTHORIZED => "Unauthenticated",
+        StatusCode::FORBIDDEN => "PermissionDenied",
+        StatusCode::NOT_FOUND => "NotFound",
+        StatusCode::REQUEST_TIMEOUT => "DeadlineExceeded",
+        StatusCode::CONFLICT => "AlreadyExists",
+        StatusCode::PRECONDITION_FAILED => "FailedPrecondition",
+        StatusCode::SERVICE_UNAVAILABLE => "Unavailable",
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS | StatusCode::INSUFFICIENT_STORAGE => {
+            "ResourceExhausted"
         }
-        StatusCode::UNAUTHORIZED => "unauthenticated",
-        StatusCode::FORBIDDEN => "permission_denied",
-        StatusCode::NOT_FOUND => "not_found",
-        StatusCode::CONFLICT => "already_exists",
-        StatusCode::PRECONDITION_FAILED => "failed_precondition",
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::INSUFFICIENT_STORAGE => "resource_exhausted",
-        StatusCode::REQUEST_TIMEOUT => "deadline_exceeded",
-        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
-        _ => "internal",
+        _ => "Internal",
     }
 }
 
@@ -89,10 +89,12 @@ impl From<Error> for Problem {
             Error::PermissionDenied(_) => StatusCode::FORBIDDEN,
             // Momento's wording, which tells it from an absent key.
             Error::CacheNotFound(_) => return Self::new(StatusCode::NOT_FOUND, "Cache Not Found"),
-            Error::CacheExists(_) => StatusCode::CONFLICT,
+            Error::NotFound(_) => StatusCode::NOT_FOUND,
+            Error::CacheExists(_) | Error::AlreadyExists(_) => StatusCode::CONFLICT,
+            Error::BuiltIn(_) => StatusCode::PRECONDITION_FAILED,
             Error::InvalidArgument(_) | Error::FailedPrecondition(_) => StatusCode::BAD_REQUEST,
-            Error::ItemTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Error::ItemTooLarge { .. } | Error::ElementTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Error::TooMany { .. } | Error::LimitReached(_) => StatusCode::TOO_MANY_REQUESTS,
             Error::Storage(_) => StatusCode::INSUFFICIENT_STORAGE,
         };
         Self::new(status, error.to_string())

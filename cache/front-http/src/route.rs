@@ -11,6 +11,15 @@ pub(crate) enum Operation {
     GetItem,
     PutItem,
     DeleteItem,
+    ListEndpoints,
+    ListKeys,
+    CreateKey,
+    RevokeKey,
+    ListRoles,
+    CreateRole,
+    UpdateRole,
+    DeleteRole,
+    Describe,
 }
 
 /// A method on a path. `{name}` in the path stands for one segment.
@@ -29,21 +38,32 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::GET, "/cache/{cache}", Operation::GetItem),
     route(Method::PUT, "/cache/{cache}", Operation::PutItem),
     route(Method::DELETE, "/cache/{cache}", Operation::DeleteItem),
+    route(Method::GET, "/endpoints", Operation::ListEndpoints),
+    route(Method::GET, "/api-keys", Operation::ListKeys),
+    route(Method::POST, "/api-keys", Operation::CreateKey),
+    route(Method::DELETE, "/api-keys/{key_id}", Operation::RevokeKey),
+    route(Method::GET, "/roles", Operation::ListRoles),
+    route(Method::POST, "/roles", Operation::CreateRole),
+    route(Method::PUT, "/roles/{role_id}", Operation::UpdateRole),
+    route(Method::DELETE, "/roles/{role_id}", Operation::DeleteRole),
+    route(Method::GET, "/openapi.json", Operation::Describe),
 ];
 
 impl Operation {
     /// How it words its refusals.
     pub(crate) fn form(self) -> Form {
-        match self {
-            Self::GetItem | Self::PutItem | Self::DeleteItem => Form::Text,
-        }
+        if self.is_of_a_cache() || self == Self::Describe { Form::Text } else { Form::Json }
     }
 
-    /// Whether its token may stand in the query.
-    pub(crate) fn takes_token_from_query(self) -> bool {
-        match self {
-            Self::GetItem | Self::PutItem | Self::DeleteItem => true,
-        }
+    /// Whether it is about what is in a cache. Then its token may stand in the query, as Momento
+    /// documents for caches and topics only.
+    pub(crate) fn is_of_a_cache(self) -> bool {
+        matches!(self, Self::GetItem | Self::PutItem | Self::DeleteItem)
+    }
+
+    /// Whether anybody may ask, with no token.
+    pub(crate) fn is_open(self) -> bool {
+        self == Self::Describe
     }
 }
 

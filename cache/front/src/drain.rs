@@ -1,4 +1,4 @@
-//! How a server that stops tells its connections.
+//! Telling connections that the server stops.
 
 use tokio::sync::watch;
 
@@ -42,12 +42,18 @@ impl Drain {
 }
 
 impl DrainSignal {
+    /// Whether the server stops.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        *self.0.borrow() >= Stage::Draining
+    }
+
     /// Ends when the server stops.
     pub async fn draining(self) {
         self.reached(Stage::Draining).await;
     }
 
-    /// Ends when every connection is to end now.
+    /// Ends when every connection has to end.
     pub async fn over(self) {
         self.reached(Stage::Over).await;
     }

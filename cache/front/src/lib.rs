@@ -1,15 +1,16 @@
-//! What all front ends hold their peers to, together.
+//! What all front ends share: the bounds on what peers make the server hold, and the way in which
+//! connections learn that it stops.
 //!
-//! A [`Budget`] bounds the bytes of large messages that the whole process holds at a time, whichever
-//! protocol they come in; a [`Pace`] bounds how slowly one body may come; a [`Drain`] tells all
-//! connections that the server stops. None knows a protocol: each front end tells its peer in its own
-//! words.
+//! It knows no protocol and no command. One [`Budget`] is for all connections of all protocols;
+//! [`Pace`] says when a message that is on its way comes too slowly; [`drain`] makes the two ends
+//! of a drain.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-//! let budget = kura_front::Budget::new(8 << 20);
-//! let room = budget.reserve(5 << 20).await;
-//! drop(room);
+//! let budget = kura_front::Budget::new(1 << 20);
+//! let whole = budget.reserve(1 << 20).await;
+//! drop(whole);
+//! budget.reserve(1 << 20).await;
 //! # });
 //! ```
 

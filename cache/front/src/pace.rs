@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kura_wire::{Code, Status};
 use tokio::time::Instant;
 
 /// Longest time without a byte, and the start that a body is given.
@@ -19,6 +20,7 @@ const LEAST_RATE: u32 = 16 * 1024;
 /// 5 MB, while a peer that trickles holds a request's memory for 20 s and hardly more. Time in
 /// which the server itself does not read, waiting for room, does not count. A call's own deadline
 /// ends it in any case.
+#[derive(Debug)]
 pub struct Pace {
     began: Instant,
     last: Instant,
@@ -26,7 +28,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// A body that is waited for from `now` on.
+    /// A message that is waited for from now on.
     #[must_use]
     pub fn start(now: Instant) -> Self {
         Self { began: now, last: now, bytes: 0 }
@@ -54,14 +56,17 @@ impl Pace {
 
     /// What a peer is told whose body came to its limit.
     #[must_use]
-    pub fn too_slow(&self) -> String {
-        format!(
-            "the request's body came too slowly: {} bytes so far; after {} s it must have come at {} KiB/s on \
-             average, and never pause for {} s",
-            self.bytes,
-            SILENCE.as_secs(),
-            LEAST_RATE / 1024,
-            SILENCE.as_secs()
+    pub fn too_slow(&self) -> Status {
+        Status::new(
+            Code::DeadlineExceeded,
+            format!(
+                "the request's body came too slowly: {} bytes so far; after {} s it must have come at \
+                 {} KiB/s on average, and never pause for {} s",
+                self.bytes,
+                SILENCE.as_secs(),
+                LEAST_RATE / 1024,
+                SILENCE.as_secs()
+            ),
         )
     }
 }
