@@ -12,22 +12,25 @@ mod error;
 mod items;
 mod session;
 mod signing_keys;
+mod topics;
 
 use std::sync::Arc;
 
 use kura_base::{Clock, Limits, Millis};
-use kura_store::{Data, Registry};
+use kura_store::{Data, Registry, TopicLog};
 use kura_tokens::SigningSecret;
 use parking_lot::Mutex;
 
 pub use error::Error;
 pub use items::{Cache, Items};
 pub use kura_store::{
-    Command, Condition, Hash, HashCondition, ItemType, Reply, Stats, TtlChange, Value, ValueRef,
+    Command, Condition, Discontinuity, Hash, HashCondition, ItemType, Message, Reply, Resume, Stats,
+    TopicStats, TopicValue, TtlChange, Value, ValueRef,
 };
 pub use kura_tokens::{Managed, Need};
 pub use session::{Authentication, Session};
 pub use signing_keys::CreatedSigningKey;
+pub use topics::{Delivery, Subscription};
 
 /// What the commands need to run.
 pub struct Parts {
@@ -35,6 +38,8 @@ pub struct Parts {
     pub registry: Arc<Registry>,
     /// The items.
     pub data: Arc<Data>,
+    /// What was published.
+    pub topics: TopicLog,
     /// What signs this server's tokens.
     pub secret: SigningSecret,
     /// Who may come in without a token.
@@ -49,6 +54,7 @@ pub struct Parts {
 pub struct Commands {
     registry: Arc<Registry>,
     data: Arc<Data>,
+    topics: TopicLog,
     sessions: session::Sessions,
     limits: Limits,
     clock: Arc<dyn Clock>,
@@ -61,12 +67,14 @@ impl Commands {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         for cache in parts.registry.caches() {
+            parts.topics.add_cache(cache.clone());
             parts.data.add_cache(cache);
         }
         Self {
             sessions: session::Sessions::new(parts.registry.clone(), parts.secret, parts.authentication),
             registry: parts.registry,
             data: parts.data,
+            topics: parts.topics,
             limits: parts.limits,
             clock: parts.clock,
             cache_changes: Mutex::new(()),

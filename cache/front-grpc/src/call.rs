@@ -14,7 +14,7 @@ use h2::RecvStream;
 use h2::server::SendResponse;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request};
-use kura_commands::{Cache, Session};
+use kura_commands::{Cache, Session, Subscription};
 use kura_wire::{Code, Status};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -28,7 +28,8 @@ use crate::pace::Pace;
 use crate::respond::{self, AT_ONCE_BYTES, Messages};
 use crate::route::Kind;
 use crate::scalar::{self, Answer};
-use crate::{Front, Method, control, metadata};
+use crate::subscriber::Subscribers;
+use crate::{Front, Method, control, metadata, topic};
 
 /// The last token seen on a connection, and who it was: nearly all calls of a connection carry
 /// the same one.
@@ -45,6 +46,8 @@ pub(crate) struct Call {
     respond: SendResponse<Bytes>,
     /// Known from when the call has to wait; one that is answered at once needs no clock.
     deadline: Deadline,
+    /// Where a subscription goes once it stands; only Subscribe has it.
+    subscribers: Option<Subscribers>,
 }
 
 /// What became of a request.
@@ -61,6 +64,7 @@ pub(crate) enum Begun {
 pub(crate) fn begin(
     front: &Arc<Front>,
     last_token: &mut LastToken,
+    subscribers: &Subscribers,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
 ) -> Begun {
@@ -100,10 +104,13 @@ pub(crate) fn begin(
         body: Body::new(body, front.commands.limits().max_request_bytes),
         respond,
         deadline: Deadline::NEVER,
+        subscribers: (method == Method::Subscribe).then(|| subscribers.clone()),
     };
     // Nobody waits on this waker: if the body is not here yet, `run` polls it anew with its own.
     match call.body.poll(&mut Context::from_waker(Waker::noop()), false) {
-        Poll::Ready(Ok(Progress::Message(message))) if method.kind() == Kind::Scalar => {
+        Poll::Ready(Ok(Progress::Message(message)))
+            if method.kind() == Kind::Scalar || method == Method::Publish =>
+        {
             call.answer_at_once(message, time_left)
         }
         Poll::Ready(Ok(Progress::Message(message))) => call.waits(Some(message), time_left),
@@ -160,7 +167,11 @@ fn cache(front: &Front, session: &Session, headers: &HeaderMap, method: Method) 
 
 impl Call {
     fn answer_at_once(mut self, message: Bytes, time_left: Option<Duration>) -> Begun {
-        match self.scalar(&message) {
+        let answer = match self.method {
+            Method::Publish => topic::publish(&self.front.commands, &self.session, &message),
+            _ => self.scalar(&message),
+        };
+        match answer {
             Ok(answer) if answer.len() <= AT_ONCE_BYTES => {
                 self.front.metrics.call_ended(self.method, Code::Ok);
                 respond::unary_at_once(&mut self.respond, answer);
@@ -201,6 +212,8 @@ impl Call {
         let code = match deadline.bound(self.prepare(message)).await {
             Ok(Prepared::Answer(answer, _room)) => respond::unary(&mut self.respond, answer, deadline).await,
             Ok(Prepared::Batch(cache, message, _room)) => self.stream(cache, &message).await,
+            // It is counted when it ends.
+            Ok(Prepared::Subscription(subscription)) => return self.deliver(subscription),
             Err(status) => {
                 respond::fail(&mut self.respond, &status);
                 status.code
@@ -216,6 +229,10 @@ impl Call {
             None => self.read().await?,
         };
         self.deadline.check()?;
+        if self.method == Method::Subscribe {
+            let subscription = topic::subscribe(&self.front.commands, &self.session, &message)?;
+            return Ok(Prepared::Subscription(subscription));
+        }
         if matches!(self.method, Method::GetBatch | Method::SetBatch) {
             let cache = self.cache()?;
             batch::check(&self.front.commands, &cache, self.method, &message)?;
@@ -271,6 +288,7 @@ impl Call {
                 Kind::Scalar => {
                     scalar::execute(&front.commands, cache(front, session, headers, method)?, method, message)
                 }
+                Kind::Topic => topic::publish(&front.commands, session, message),
                 Kind::Control => {
                     let (front, session, message) = (front.clone(), session.clone(), message.clone());
                     let Some(random) = (front.options.random)() else {
@@ -302,12 +320,24 @@ impl Call {
         let sent = self.deadline.bound(send).await;
         messages.end(sent)
     }
+
+    /// Sends the headers, and leaves the rest to the task of the connection's subscribers. What the
+    /// call held until now goes with it.
+    fn deliver(mut self, subscription: Subscription) {
+        match (Messages::start(&mut self.respond), &self.subscribers) {
+            (Ok(messages), Some(subscribers)) => {
+                subscribers.add(&self.front, subscription, messages.into_stream());
+            }
+            _ => self.front.metrics.call_ended(self.method, Code::Cancelled),
+        }
+    }
 }
 
 /// What is ready to be sent, with the room that it takes.
 enum Prepared {
     Answer(Answer, Reserved),
     Batch(Cache, Bytes, Option<Reserved>),
+    Subscription(Subscription),
 }
 
 /// Work for the blocking pool. If nobody waits for it any more before its turn, it is not done.

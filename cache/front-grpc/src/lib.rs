@@ -6,7 +6,7 @@
 //! task, and only calls that must wait get a task of their own.
 //!
 //! One file per hop: [`serve`] (a connection) > `route` (which call) > `call` (deadline,
-//! credentials, body) > `scalar`, `batch`, `control` (decode, execute, encode) > `respond`.
+//! credentials, body) > `scalar`, `batch`, `topic`, `control` (decode, execute, encode) > `respond`.
 //! This crate opens no socket: it is handed a byte stream that already speaks HTTP/2.
 
 mod batch;
@@ -25,6 +25,8 @@ mod pace;
 mod respond;
 mod route;
 mod scalar;
+mod subscriber;
+mod topic;
 mod valve;
 
 use std::sync::Arc;

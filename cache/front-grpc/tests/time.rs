@@ -9,10 +9,10 @@ use bytes::Bytes;
 use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{HeaderMap, Request};
-use kura_base::{Limits, SystemClock};
+use kura_base::{Limits, Millis, SystemClock};
 use kura_commands::{Authentication, Commands, Parts};
 use kura_front_grpc::{Front, Options, drain, serve};
-use kura_store::{Data, Registry};
+use kura_store::{Data, Registry, TopicConfig, TopicLog};
 use kura_tokens::SigningSecret;
 use kura_wire::protos::cache_client::{
     ECacheResult, GetBatchRequest, GetRequest, GetResponse, KeysExistRequest, SetRequest,
@@ -31,6 +31,7 @@ impl Client {
         let commands = Commands::new(Parts {
             registry: Arc::new(Registry::in_memory().unwrap()),
             data: Arc::new(Data::new(64 << 20, 1)),
+            topics: TopicLog::new(TopicConfig::default(), Millis(0)),
             secret: SigningSecret::from_bytes([1; 32]),
             authentication: Authentication::Optional,
             limits: Limits::default(),
