@@ -14,6 +14,8 @@ pub enum Change {
     Keep,
     /// Changed it; it is gone from then on. An empty one is removed.
     Store(Millis),
+    /// Removes it.
+    Remove,
 }
 
 impl Engine {
@@ -95,10 +97,14 @@ impl Engine {
         Ok(answer)
     }
 
-    /// An empty collection, to be filled and [put](Self::put_collection).
-    #[must_use]
-    pub fn new_collection<C: Collection>(&self) -> C {
-        C::of(Trees::new(&self.heap, C::TYPE))
+    /// An empty collection, to be filled with about `growth` bytes and
+    /// [put](Self::put_collection).
+    ///
+    /// # Errors
+    /// [`Refusal::NoRoom`].
+    pub fn new_collection<C: Collection>(&self, growth: u64) -> Result<C, Refusal> {
+        self.make_heap_room(growth)?;
+        Ok(C::of(Trees::new(&self.heap, C::TYPE)))
     }
 
     /// Stores a collection in place of whatever was there; an empty one only removes that.

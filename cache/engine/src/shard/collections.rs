@@ -84,7 +84,8 @@ impl Shard {
                 self.count_access(place, &header);
                 self.give_back(place, trees);
             }
-            (Change::Keep, None) => {}
+            (Change::Remove, Some((place, _))) => self.end(place, key.hash, End::Removed),
+            (Change::Keep | Change::Remove, None) => {}
             (Change::Store(expires), found) => self.store(key, kind, found, trees, expires, now),
         }
         Ok(answer)
@@ -120,17 +121,19 @@ impl Shard {
         now: Millis,
     ) {
         let wanted = self.busy.end(key.keyspace, key.bytes);
-        let Change::Store(mut expires) = change else { return };
-        if !wanted {
+        if !wanted || change == Change::Keep {
             return;
         }
         let found = self.find_live(key, now);
-        if let Some((_, header)) = &found
-            && Some(expires) == began
-        {
-            expires = header.expires;
+        match (change, found) {
+            (Change::Store(expires), found) => {
+                let changed = found.as_ref().map(|(_, header)| header.expires);
+                let expires = if Some(expires) == began { changed.unwrap_or(expires) } else { expires };
+                self.store(key, kind, found, trees, expires, now);
+            }
+            (Change::Remove, Some((place, _))) => self.end(place, key.hash, End::Removed),
+            _ => {}
         }
-        self.store(key, kind, found, trees, expires, now);
     }
 
     /// Stores a collection in place of whatever was there.
