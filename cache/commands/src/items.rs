@@ -11,6 +11,12 @@ use crate::{Commands, Error, Session};
 #[derive(Clone, Copy, Debug)]
 pub struct Cache(Keyspace);
 
+impl Cache {
+    pub(crate) fn keyspace(self) -> Keyspace {
+        self.0
+    }
+}
+
 /// What a command does to items, and so what its session must be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Items {
@@ -58,6 +64,18 @@ impl Commands {
         now: Millis,
         sink: impl FnOnce(ValueRef<'_>),
     ) -> Result<Reply, Error> {
+        self.check_key(key)?;
+        let bytes = key.len() + command.value_bytes();
+        if bytes > self.limits.max_item_bytes {
+            return Err(Error::ItemTooLarge {
+                bytes: bytes as u64,
+                limit: self.limits.max_item_bytes as u64,
+            });
+        }
+        Ok(self.data.execute(cache.0, key, command, now, sink)?)
+    }
+
+    pub(crate) fn check_key(&self, key: &[u8]) -> Result<(), Error> {
         if key.is_empty() {
             return Err(Error::InvalidArgument(
                 "Invalid key: it is empty; give it at least one byte".to_owned(),
@@ -70,14 +88,7 @@ impl Commands {
                 self.limits.max_key_bytes
             )));
         }
-        let bytes = key.len() + command.value_bytes();
-        if bytes > self.limits.max_item_bytes {
-            return Err(Error::ItemTooLarge {
-                bytes: bytes as u64,
-                limit: self.limits.max_item_bytes as u64,
-            });
-        }
-        Ok(self.data.execute(cache.0, key, command, now, sink)?)
+        Ok(())
     }
 
     /// Reclaims a bounded amount of dead memory; true if there is more to do.
