@@ -187,6 +187,7 @@ where
         let mut authenticated = false;
         for (request, respond) in batch.drain(..) {
             let measured = sampler.begin();
+            let mut stranger = false;
             match (begin(front, &mut last_token, request, respond), measured) {
                 (Begun::Stranger, _) => continue,
                 (Begun::Answered, None) => {}
@@ -194,10 +195,12 @@ where
                     front.metrics.latency.observe(Way::AtOnce, began.elapsed());
                 }
                 (Begun::Waiting(call, message), None) => {
+                    stranger = !call.is_known();
                     tokio::spawn(call.run(message));
                     begun += 1;
                 }
                 (Begun::Waiting(call, message), Some(began)) => {
+                    stranger = !call.is_known();
                     let front = front.clone();
                     tokio::spawn(async move {
                         call.run(message).await;
@@ -206,7 +209,7 @@ where
                     begun += 1;
                 }
             }
-            authenticated = true;
+            authenticated |= !stranger;
         }
         if begun >= BATCH {
             // Calls that have a task of their own get their turn, so that those which are over by

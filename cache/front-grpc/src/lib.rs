@@ -6,7 +6,7 @@
 //! task, and only calls that must wait get a task of their own.
 //!
 //! One file per hop: [`serve`] (a connection) > `route` (which call) > `call` (deadline,
-//! credentials, body) > `scalar`, `batch`, `control` (decode, execute, encode) > `respond`.
+//! credentials, body) > `scalar`, `batch`, `token`, `control` (decode, execute, encode) > `respond`.
 //! This crate opens no socket: it is handed a byte stream that already speaks HTTP/2.
 
 mod batch;
@@ -22,9 +22,11 @@ mod latency;
 pub mod metadata;
 mod metrics;
 mod pace;
+mod permissions;
 mod respond;
 mod route;
 mod scalar;
+mod token;
 mod valve;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use kura_commands::Commands;
 pub use budget::Budget;
 pub use connection::{Drain, DrainSignal, Options, drain, serve};
 pub use metrics::Metrics;
+pub use permissions::decode_permissions;
 pub use route::Method;
 pub use scalar::decode as decode_scalar;
 
