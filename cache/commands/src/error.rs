@@ -45,6 +45,14 @@ pub enum Error {
         /// What is allowed, in bytes.
         limit: u64,
     },
+    /// One element of a collection is larger than the server takes.
+    #[error("element size: {bytes} bytes; at most {limit} are allowed")]
+    ElementTooLarge {
+        /// The element (of a dictionary: its field or its value), in bytes.
+        bytes: usize,
+        /// What is allowed, in bytes.
+        limit: usize,
+    },
     /// As many as the server's configuration allows are there already.
     #[error("{what}: at most {limit} are allowed; delete some or raise {setting}")]
     TooMany {

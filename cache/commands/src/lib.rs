@@ -9,6 +9,7 @@
 
 mod api_keys;
 mod caches;
+mod collections;
 mod error;
 mod items;
 mod mint;
@@ -25,10 +26,14 @@ use kura_tokens::SigningSecret;
 use parking_lot::Mutex;
 
 pub use api_keys::ApiKeyInfo;
+pub use collections::{Long, Outcome};
 pub use error::Error;
 pub use items::{Cache, Items};
 pub use kura_store::{
-    Command, Condition, Hash, HashCondition, ItemType, Reply, Stats, TtlChange, Value, ValueRef,
+    Aggregate, CollectionTtl, Command, Condition, DictionaryCommand, DictionaryReply, Element, Elements,
+    Fields, Hash, HashCondition, ItemType, LeaderboardCommand, LeaderboardReply, ListCommand, ListReply,
+    ListSpan, Order, Reply, ScoreBound, ScoreRange, Scored, SetCommand, SetReply, Side, SortedSetCommand,
+    SortedSetFetch, SortedSetReply, Source, Stats, TtlChange, Value, ValueRef,
 };
 pub use kura_tokens::rules::PermissionSet;
 pub use kura_tokens::{Access, CacheSelector, Grant, ItemSelector, Managed, NameSelector, Need, Permissions};

@@ -26,6 +26,10 @@ pub struct Settings {
     /// Where the secured service listens [default: [::]:8443]
     #[arg(long, env = "KURA_TLS_LISTEN", value_name = "ADDR")]
     tls_listen: Option<String>,
+    /// Where protosocket is served, over TLS; off for nowhere [default: [::]:9004; with --local off, and
+    /// in plaintext where it is named]
+    #[arg(long, env = "KURA_PROTOSOCKET_LISTEN", value_name = "ADDR|off")]
+    protosocket_listen: Option<String>,
     /// Where /metrics, /healthz and /readyz are served [default: 127.0.0.1:9280; with --local off]
     #[arg(long, env = "KURA_ADMIN_LISTEN", value_name = "ADDR")]
     admin_listen: Option<String>,
@@ -83,6 +87,8 @@ pub struct Settings {
 pub struct Config {
     /// Whom the service is for.
     pub mode: Mode,
+    /// Where protosocket is served, if at all: over TLS in secured mode, in plaintext in local mode.
+    pub protosocket_listen: Option<SocketAddr>,
     /// Where metrics and health are served, if at all.
     pub admin_listen: Option<SocketAddr>,
     /// The cell's host name.
@@ -140,6 +146,7 @@ impl Settings {
             ("local", &mut self.local),
             ("local-listen", &mut self.local_listen),
             ("tls-listen", &mut self.tls_listen),
+            ("protosocket-listen", &mut self.protosocket_listen),
             ("admin-listen", &mut self.admin_listen),
             ("cell", &mut self.cell),
             ("endpoint", &mut self.endpoint),
@@ -193,6 +200,13 @@ impl Settings {
             address,
             ADDRESS,
         );
+        let protosocket_listen = check.parse(
+            "protosocket-listen",
+            self.protosocket_listen.as_deref(),
+            (!local).then_some(([0_u16; 8], 9004).into()),
+            |text| if text == "off" { Some(None) } else { address(text).map(Some) },
+            &format!("{ADDRESS}, or off"),
+        );
         let admin_given = self.admin_listen.is_some();
         let admin = check.parse(
             "admin-listen",
@@ -226,6 +240,12 @@ impl Settings {
             check.mistake(
                 "local-listen",
                 "must be a loopback address: plaintext without keys is for this machine only",
+            );
+        }
+        if local && protosocket_listen.is_some_and(|listen| !listen.ip().is_loopback()) {
+            check.mistake(
+                "protosocket-listen",
+                "must be a loopback address with --local: plaintext without keys is for this machine only",
             );
         }
         let defaults = Limits::default();
@@ -290,6 +310,7 @@ impl Settings {
             } else {
                 Mode::Secured { listen: tls_listen, certificate }
             },
+            protosocket_listen,
             admin_listen: (!local || admin_given).then_some(admin),
             cell,
             endpoint,
@@ -359,6 +380,26 @@ mod tests {
         };
         let config = settings.resolve().unwrap();
         assert_eq!((config.workers, config.memory_bytes), (2, 8 << 20));
+    }
+
+    #[test]
+    fn protosocket_is_on_in_secured_mode_and_where_it_is_named() {
+        let resolved = |local: &str, listen: Option<&str>| {
+            let settings = Settings {
+                local: Some(local.to_owned()),
+                protosocket_listen: listen.map(str::to_owned),
+                data_dir: Some("/tmp/unused".to_owned()),
+                ..Settings::default()
+            };
+            settings.resolve().map(|config| config.protosocket_listen.map(|listen| listen.to_string()))
+        };
+        assert_eq!(resolved("false", None).unwrap().as_deref(), Some("[::]:9004"));
+        assert_eq!(resolved("false", Some("off")).unwrap(), None);
+        assert_eq!(resolved("true", None).unwrap(), None);
+        assert_eq!(resolved("true", Some("127.0.0.1:9")).unwrap().as_deref(), Some("127.0.0.1:9"));
+        for (local, listen, part) in [("true", "0.0.0.0:9", "loopback"), ("false", "on", "or off")] {
+            assert!(resolved(local, Some(listen)).unwrap_err().to_string().contains(part));
+        }
     }
 
     #[test]
