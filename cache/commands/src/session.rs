@@ -1,50 +1,41 @@
-//! From a token to a session, with the signature checked once per token and not per request.
+//! Who calls, and what that caller may do.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use kura_base::Millis;
-use kura_store::Registry;
-use kura_tokens::{Managed, Need, Permissions, Reach, SigningSecret, TokenError};
+use kura_tokens::{Managed, Need, Permissions, Reach};
 use parking_lot::RwLock;
 
 use crate::Error;
 
-/// Most tokens remembered as verified. One over it forgets all: verifying again costs
-/// microseconds, and whoever has so many tokens does not use each of them often.
-const MAX_REMEMBERED: usize = 16_384;
-
-/// What the id in a disposable token begins with; the id that its maker chose follows. Ids of keys
-/// begin with [`kura_store::KEY_ID_PREFIX`], so no choice makes a disposable token pass for a key.
-pub(crate) const DISPOSABLE_ID_PREFIX: char = '.';
-
-/// Who may come in without a token of this server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Authentication {
-    /// Nobody.
-    Required,
-    /// Anybody, as superuser; a token that this server minted is enforced all the same, so that
-    /// permissions can be tried out locally.
-    Optional,
-}
-
 /// Somebody whose token stood at some time; [`crate::Commands::check`] tells whether it still does.
 #[derive(Debug)]
 pub struct Session {
-    rights: Arc<Permissions>,
-    who: Who,
+    pub(crate) rights: Rights,
+    pub(crate) who: Who,
     /// When the token expires.
-    expires: Option<Millis>,
+    pub(crate) expires: Option<Millis>,
     /// The registry's generation when the key was last seen not to be revoked.
-    generation: AtomicU64,
+    pub(crate) generation: AtomicU64,
+}
+
+/// What a session may do.
+#[derive(Debug)]
+pub(crate) enum Rights {
+    /// What the token says.
+    Fixed(Arc<Permissions>),
+    /// What a role says now.
+    OfRole(String, RwLock<Arc<Permissions>>),
 }
 
 /// Whose token it is.
 #[derive(Debug, PartialEq, Eq)]
-enum Who {
+pub(crate) enum Who {
     /// Nobody's: there was none, and none is needed.
     Anonymous,
+    /// Nobody's: there was none so far.
+    Nobody,
     /// A key's on record, of this id.
     Key(String),
     /// A disposable token's, with the id that its maker chose.
@@ -52,13 +43,24 @@ enum Who {
 }
 
 impl Session {
-    fn anonymous() -> Self {
+    pub(crate) fn anonymous() -> Self {
         Self {
-            rights: Arc::new(Permissions::Superuser),
+            rights: Rights::Fixed(Arc::new(Permissions::Superuser)),
             who: Who::Anonymous,
             expires: None,
             generation: AtomicU64::new(0),
         }
+    }
+
+    pub(crate) fn nobody() -> Self {
+        let nothing = Permissions::Explicit(Vec::new());
+        Self { rights: Rights::Fixed(Arc::new(nothing)), who: Who::Nobody, ..Self::anonymous() }
+    }
+
+    /// Whether this stands for a caller who has shown no credentials yet.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        self.who == Who::Nobody
     }
 
     /// From when on this session is over; never if there is no time. Streams end then, to the
@@ -73,17 +75,24 @@ impl Session {
     pub fn publisher_id(&self) -> &str {
         match &self.who {
             Who::Disposable(id) => id,
-            Who::Anonymous | Who::Key(_) => "",
+            Who::Anonymous | Who::Nobody | Who::Key(_) => "",
+        }
+    }
+
+    fn with_rights<T>(&self, ask: impl FnOnce(&Arc<Permissions>) -> T) -> T {
+        match &self.rights {
+            Rights::Fixed(permissions) => ask(permissions),
+            Rights::OfRole(_, permissions) => ask(&permissions.read()),
         }
     }
 
     /// Checks that this session may do to some items of `cache` what `need` says. If it may not do
     /// it to all, what is returned has to be asked for each key.
     pub(crate) fn authorize_items(&self, need: Need, cache: &str) -> Result<Option<Arc<Scoped>>, Error> {
-        match self.rights.items(need, cache) {
+        self.with_rights(|rights| match rights.items(need, cache) {
             Reach::All => Ok(None),
             Reach::Some => {
-                let (rights, cache) = (self.rights.clone(), cache.to_owned());
+                let (rights, cache) = (rights.clone(), cache.to_owned());
                 Ok(Some(Arc::new(Scoped { rights, need, cache })))
             }
             Reach::Nothing => Err(Error::PermissionDenied(match need {
@@ -91,7 +100,7 @@ impl Session {
                 Need::Write => format!("this API key may not write to cache {cache}"),
                 Need::ReadWrite => format!("this API key may not both read and write in cache {cache}"),
             })),
-        }
+        })
     }
 
     /// Checks that this session may publish to a topic ([`Need::Write`]) or subscribe to it
@@ -100,7 +109,7 @@ impl Session {
     /// # Errors
     /// [`Error::PermissionDenied`].
     pub fn authorize_topic(&self, need: Need, cache: &str, topic: &str) -> Result<(), Error> {
-        if self.rights.allows_topic(need, cache, topic) {
+        if self.with_rights(|rights| rights.allows_topic(need, cache, topic)) {
             return Ok(());
         }
         let what = match need {
@@ -117,7 +126,7 @@ impl Session {
     /// # Errors
     /// [`Error::PermissionDenied`].
     pub fn authorize_managing(&self, need: Need, managed: Managed) -> Result<(), Error> {
-        if self.rights.allows_managing(need, managed) {
+        if self.with_rights(|rights| rights.allows_managing(need, managed)) {
             return Ok(());
         }
         let how = if need == Need::Read { "list" } else { "manage" };
@@ -149,125 +158,4 @@ impl Scoped {
         };
         Err(Error::PermissionDenied(format!("this API key may not {what} this key in cache {}", self.cache)))
     }
-}
-
-/// The tokens seen so far that stood.
-pub(crate) struct Sessions {
-    registry: Arc<Registry>,
-    secret: SigningSecret,
-    authentication: Authentication,
-    anonymous: Arc<Session>,
-    verified: RwLock<HashMap<Box<[u8]>, Arc<Session>>>,
-}
-
-impl Sessions {
-    pub(crate) fn new(
-        registry: Arc<Registry>,
-        secret: SigningSecret,
-        authentication: Authentication,
-    ) -> Self {
-        Self {
-            registry,
-            secret,
-            authentication,
-            anonymous: Arc::new(Session::anonymous()),
-            verified: RwLock::default(),
-        }
-    }
-
-    pub(crate) fn authenticate(&self, token: &[u8], now: Millis) -> Result<Arc<Session>, Error> {
-        let known = self.verified.read().get(token).cloned();
-        if let Some(session) = known {
-            return match self.check(&session, now) {
-                Ok(()) => Ok(session),
-                Err(error) => {
-                    self.verified.write().remove(token);
-                    Err(error)
-                }
-            };
-        }
-        match self.verify(token, now) {
-            Ok(session) => {
-                let session = Arc::new(session);
-                let mut verified = self.verified.write();
-                if verified.len() >= MAX_REMEMBERED {
-                    verified.clear();
-                }
-                verified.insert(token.into(), session.clone());
-                Ok(session)
-            }
-            Err(Refusal::NotOurs(_)) if self.authentication == Authentication::Optional => {
-                Ok(self.anonymous.clone())
-            }
-            Err(_) if token.is_empty() => Err(Error::Unauthenticated(
-                "the request has no API key: send one in the authorization metadata".to_owned(),
-            )),
-            Err(Refusal::NotOurs(error) | Refusal::Expired(error)) => Err(error.into()),
-            Err(Refusal::Revoked) => Err(revoked()),
-        }
-    }
-
-    pub(crate) fn check(&self, session: &Session, now: Millis) -> Result<(), Error> {
-        if let Some(at) = session.expires
-            && now >= at
-        {
-            return Err(TokenError::Expired { at: at.epoch_seconds() }.into());
-        }
-        let generation = self.registry.generation();
-        if session.generation.load(Ordering::Acquire) == generation {
-            return Ok(());
-        }
-        if let Who::Key(id) = &session.who
-            && self.registry.key(id).is_none_or(|key| key.revoked.is_some())
-        {
-            return Err(revoked());
-        }
-        session.generation.store(generation, Ordering::Release);
-        Ok(())
-    }
-
-    fn verify(&self, token: &[u8], now: Millis) -> Result<Session, Refusal> {
-        // Read before the key is looked up: a revocation in between is then seen at the next use.
-        let generation = self.registry.generation();
-        let text = std::str::from_utf8(token)
-            .map_err(|_| Refusal::NotOurs(TokenError::Malformed("it is not text")))?;
-        let claims = kura_tokens::verify(&self.secret, text, now).map_err(|error| match error {
-            TokenError::Expired { .. } => Refusal::Expired(error),
-            TokenError::Malformed(_) | TokenError::WrongSignature => Refusal::NotOurs(error),
-        })?;
-        let who = match claims.id.strip_prefix(DISPOSABLE_ID_PREFIX) {
-            // Nothing can revoke it, so one without an end is not to be trusted.
-            Some(_) if claims.expires.is_none() => return Err(Refusal::Revoked),
-            Some(id) => Who::Disposable(id.to_owned()),
-            None => {
-                let key = self.registry.key(&claims.id).ok_or(Refusal::Revoked)?;
-                if key.revoked.is_some() || key.fingerprint != kura_tokens::fingerprint(text) {
-                    return Err(Refusal::Revoked);
-                }
-                Who::Key(claims.id)
-            }
-        };
-        Ok(Session {
-            rights: Arc::new(claims.permissions),
-            who,
-            expires: claims.expires.map(|seconds| Millis(seconds.saturating_mul(1000))),
-            generation: AtomicU64::new(generation),
-        })
-    }
-}
-
-/// Why a token makes no session.
-enum Refusal {
-    /// This server never minted it.
-    NotOurs(TokenError),
-    /// It did, for a time that is over.
-    Expired(TokenError),
-    /// It did, and no longer lists it.
-    Revoked,
-}
-
-fn revoked() -> Error {
-    Error::Unauthenticated(
-        "the API key is refused: it was revoked; create another with `kura key create`".to_owned(),
-    )
 }

@@ -76,6 +76,11 @@ async fn local(arguments: &[&str]) -> (Server, CacheClient) {
     (server, client)
 }
 
+/// Publishes a text.
+async fn publish(client: &CacheClient, topic: &str, text: &str) -> Result<(), Status> {
+    client.publish("c", topic, Value::Text(text.to_owned())).await
+}
+
 fn publish_request(topic: &str, value: Option<Value>) -> Vec<u8> {
     let value = value.map(|value| TopicValue { kind: Some(value) });
     PublishRequest { cache_name: "c".to_owned(), topic: topic.to_owned(), value }.encode_to_vec()
@@ -104,17 +109,17 @@ async fn it_begins_with_a_heartbeat_and_the_latest_message_and_goes_on_in_order(
     let (_server, client) = local(&[]).await;
     let mut fresh = Subscription::new(&client, "t", 0, 0).await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    client.publish("c", "t", "one").await.unwrap();
+    publish(&client, "t", "one").await.unwrap();
     let first = fresh.item().await;
     assert_eq!((first.topic_sequence_number, first.publisher_id.as_str()), (1, ""));
     assert!(first.sequence_page.abs_diff(now) <= 5, "{first:?} at {now}");
-    client.publish("c", "t", "two").await.unwrap();
-    client.publish("c", "u", "another topic's").await.unwrap();
+    publish(&client, "t", "two").await.unwrap();
+    publish(&client, "u", "another topic's").await.unwrap();
     assert_eq!(fresh.text().await, (2, "two".to_owned()));
     // Published before it was there: the latest only, and what follows.
     let mut late = Subscription::new(&client, "t", 0, 0).await;
     assert_eq!(late.text().await, (2, "two".to_owned()));
-    client.publish("c", "t", "").await.unwrap();
+    publish(&client, "t", "").await.unwrap();
     for subscription in [&mut fresh, &mut late] {
         let item = subscription.item().await;
         assert_eq!((item.topic_sequence_number, item.sequence_page), (3, first.sequence_page));
@@ -126,7 +131,7 @@ async fn it_begins_with_a_heartbeat_and_the_latest_message_and_goes_on_in_order(
 async fn it_resumes_where_it_is_told_or_says_that_it_cannot() {
     let (_server, client) = local(&[]).await;
     for text in ["a", "b", "c"] {
-        client.publish("c", "t", text).await.unwrap();
+        publish(&client, "t", text).await.unwrap();
     }
     let page = Subscription::new(&client, "t", 0, 0).await.item().await.sequence_page;
     for asked in [0, page] {
@@ -143,7 +148,7 @@ async fn it_resumes_where_it_is_told_or_says_that_it_cannot() {
         assert_eq!(lost.gap().await, expected, "{resume} {asked}");
         assert_eq!(lost.text().await, (3, "c".to_owned()));
     }
-    client.publish("c", "t", "d").await.unwrap();
+    publish(&client, "t", "d").await.unwrap();
     assert_eq!(next.text().await, (4, "d".to_owned()));
 }
 
@@ -159,7 +164,7 @@ async fn all_subscribers_see_one_order() {
         let client = server.client("");
         tokio::spawn(async move {
             for number in 0..EACH {
-                client.publish("c", "t", &format!("{name}{number}")).await.unwrap();
+                publish(&client, "t", &format!("{name}{number}")).await.unwrap();
             }
         })
     };
@@ -257,17 +262,17 @@ async fn what_cannot_be_is_refused_before_any_message() {
 #[tokio::test]
 async fn deleting_the_cache_ends_it_and_flushing_does_not() {
     let (_server, client) = local(&[]).await;
-    client.publish("c", "t", "kept").await.unwrap();
+    publish(&client, "t", "kept").await.unwrap();
     let mut subscription = Subscription::new(&client, "t", 0, 0).await;
     let first = subscription.item().await;
     client.flush_cache("c").await.unwrap();
-    client.publish("c", "t", "two").await.unwrap();
+    publish(&client, "t", "two").await.unwrap();
     assert_eq!(subscription.text().await, (2, "two".to_owned()));
     client.delete_cache("c").await.unwrap();
     let end = subscription.end().await;
     assert_eq!(end.code, Code::NotFound, "{end:?}");
     client.create_cache("c").await.unwrap();
-    client.publish("c", "t", "anew").await.unwrap();
+    publish(&client, "t", "anew").await.unwrap();
     // Who comes back with the old page learns that the topic began anew.
     let mut back = Subscription::new(&client, "t", 3, first.sequence_page).await;
     let gap = back.gap().await;
@@ -283,7 +288,7 @@ async fn a_server_that_is_told_to_stop_ends_them_at_once() {
     let stalled = server.connect().await;
     let _stalled = open(&stalled, "t").await.await.unwrap();
     for _ in 0..100 {
-        client.publish("c", "t", &"x".repeat(2000)).await.unwrap();
+        publish(&client, "t", &"x".repeat(2000)).await.unwrap();
         reads.item().await;
     }
     server.terminate();
@@ -303,7 +308,7 @@ async fn a_slow_subscriber_is_told_what_it_missed_and_holds_up_nobody() {
     let mut fast = Subscription::new(&client, "t", 0, 0).await;
     let before = server.memory();
     for number in 1..=ALL {
-        client.publish("c", "t", &format!("{number:01000}")).await.unwrap();
+        publish(&client, "t", &format!("{number:01000}")).await.unwrap();
         assert_eq!(fast.item().await.topic_sequence_number, number);
     }
     let grown = server.memory().saturating_sub(before);
@@ -341,18 +346,18 @@ async fn a_key_that_ends_ends_its_streams() {
     let key = |more: &[&str]| kura_says(dir.path(), &[&["key", "create", "--name", "n"], more].concat());
     let owner = server.client(&key(&[]));
     owner.create_cache("c").await.unwrap();
-    owner.publish("c", "t", "a").await.unwrap();
+    publish(&owner, "t", "a").await.unwrap();
     let revoked = server.client(&key(&["--cache", "c:readonly"]));
     let mut revoked_stream = Subscription::new(&revoked, "t", 0, 0).await;
     revoked_stream.item().await;
     let writer = server.client(&key(&["--cache", "c:writeonly"]));
 
     // What each may do.
-    let refused = revoked.publish("c", "t", "b").await.unwrap_err();
+    let refused = publish(&revoked, "t", "b").await.unwrap_err();
     assert_eq!(refused.code, Code::PermissionDenied, "{refused:?}");
     let refused = writer.subscribe("c", "t", 0, 0).await.err().unwrap();
     assert_eq!(refused.code, Code::PermissionDenied, "{refused:?}");
-    writer.publish("c", "t", "b").await.unwrap();
+    publish(&writer, "t", "b").await.unwrap();
     assert_eq!(revoked_stream.text().await.0, 2);
     let refused = server.client("nonsense").subscribe("nowhere", "t", 0, 0).await.err().unwrap();
     assert_eq!(refused.code, Code::Unauthenticated, "{refused:?}");
@@ -416,7 +421,7 @@ async fn thousands_of_topics_and_subscriptions_stay_within_their_bounds() {
         open_streams.push(open(&streams, "many").await.await.unwrap().into_body());
     }
     assert_eq!(metric(admin, "kura_topic_subscriptions"), STREAMS as u64 + 1);
-    client.publish("c", "many", "to all").await.unwrap();
+    publish(&client, "many", "to all").await.unwrap();
     for stream in &mut open_streams {
         let mut data = Vec::new();
         while !data.ends_with(b"to all") {

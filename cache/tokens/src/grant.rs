@@ -153,3 +153,25 @@ pub enum Grant {
         access: Access,
     },
 }
+
+/// What a grant is about, without what it allows.
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) enum Resource<'a> {
+    Data(&'a CacheSelector),
+    Items(&'a CacheSelector, &'a ItemSelector),
+    Topics(&'a CacheSelector, &'a NameSelector),
+    Functions(&'a CacheSelector, &'a NameSelector),
+    Managed(Managed),
+}
+
+impl Grant {
+    pub(crate) fn resource(&self) -> Resource<'_> {
+        match self {
+            Self::Data { caches, .. } => Resource::Data(caches),
+            Self::Items { caches, items, .. } => Resource::Items(caches, items),
+            Self::Topics { caches, topics, .. } => Resource::Topics(caches, topics),
+            Self::Functions { caches, functions } => Resource::Functions(caches, functions),
+            Self::Manage { what, .. } => Resource::Managed(*what),
+        }
+    }
+}

@@ -35,6 +35,7 @@ mod compact;
 mod grant;
 mod jwt;
 mod permissions;
+pub mod rules;
 mod secret;
 #[cfg(test)]
 mod strategies;

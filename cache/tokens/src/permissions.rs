@@ -1,5 +1,7 @@
 //! What the holder of a token may do.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Access, CacheSelector, Grant, Managed};
@@ -119,6 +121,17 @@ impl Permissions {
         self.adds_up(need, |grant| match grant {
             Grant::Manage { what, access } if *what == managed => Some(*access),
             _ => None,
+        })
+    }
+
+    /// The first two grants, by their places in the list, that are about the same resource,
+    /// whatever they allow on it.
+    #[must_use]
+    pub fn clash(&self) -> Option<(usize, usize)> {
+        let mut seen = HashMap::new();
+        self.grants().iter().enumerate().find_map(|(at, grant)| {
+            let first = *seen.entry(grant.resource()).or_insert(at);
+            (first != at).then_some((first, at))
         })
     }
 
