@@ -20,6 +20,7 @@ use crate::call::{Begun, LastToken, begin};
 use crate::latency::{Sampler, Way};
 use crate::metadata::is_grpc;
 use crate::respond;
+use crate::subscriber::Subscribers;
 use crate::valve::{self, Valve};
 
 /// How a connection treats its peer.
@@ -120,6 +121,7 @@ where
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no HTTP/2 preface within 10 s"))?
         .map_err(other)?;
     let mut last_token = LastToken::default();
+    let subscribers = Subscribers::default();
     let mut batch = Vec::with_capacity(8);
     let mut sampler = Sampler::default();
     let mut known = false;
@@ -167,17 +169,20 @@ where
                 continue;
             }
             let measured = sampler.begin();
-            match (begin(front, &mut last_token, request, respond), measured) {
+            let mut stranger = false;
+            match (begin(front, &mut last_token, &subscribers, request, respond), measured) {
                 (Begun::Stranger, _) => continue,
                 (Begun::Answered, None) => {}
                 (Begun::Answered, Some(began)) => {
                     front.metrics.latency.observe(Way::AtOnce, began.elapsed());
                 }
                 (Begun::Waiting(call, stage), None) => {
+                    stranger = !call.is_known();
                     tokio::spawn(call.run(stage));
                     begun += 1;
                 }
                 (Begun::Waiting(call, stage), Some(began)) => {
+                    stranger = !call.is_known();
                     let front = front.clone();
                     tokio::spawn(async move {
                         call.run(stage).await;
@@ -186,7 +191,7 @@ where
                     begun += 1;
                 }
             }
-            authenticated = true;
+            authenticated |= !stranger;
         }
         if begun >= BATCH {
             // Calls that have a task of their own get their turn, so that those which are over by

@@ -16,7 +16,7 @@ use crate::problem::{Form, Problem};
 use crate::query::Query;
 use crate::route::{Operation, find};
 use crate::web::{self, Encoding, Pipe};
-use crate::{Http, endpoints, item, management, openapi};
+use crate::{Http, endpoints, item, management, openapi, topic};
 
 /// One connection's side of the API.
 pub struct Peer {
@@ -149,6 +149,8 @@ impl Peer {
             Operation::GetItem => item::get(http, session, name(0), query).await,
             Operation::PutItem => item::put(http, session, name(0), query, body).await,
             Operation::DeleteItem => item::delete(http, session, name(0), query),
+            Operation::Publish => topic::publish(http, session, (name(0), name(1)), headers, body).await,
+            Operation::Poll => topic::poll(http, session, (name(0), name(1)), query).await,
             Operation::ListEndpoints => endpoints::list(http, query),
             Operation::ListKeys => management::list_keys(http, session, query),
             Operation::CreateKey => management::create_key(http, session, headers, body).await,

@@ -73,7 +73,8 @@ pub(crate) fn delete(
     Ok(no_content())
 }
 
-fn no_content() -> Response<Content> {
+/// An answer that says only that it is done.
+pub(crate) fn no_content() -> Response<Content> {
     let mut response = Response::new(Content::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response

@@ -28,6 +28,7 @@ mod problem;
 pub mod query;
 mod route;
 mod stall;
+mod topic;
 pub mod web;
 
 use std::sync::Arc;

@@ -93,8 +93,13 @@ impl From<Error> for Problem {
             Error::CacheExists(_) | Error::AlreadyExists(_) => StatusCode::CONFLICT,
             Error::BuiltIn(_) => StatusCode::PRECONDITION_FAILED,
             Error::InvalidArgument(_) | Error::FailedPrecondition(_) => StatusCode::BAD_REQUEST,
-            Error::ItemTooLarge { .. } | Error::ElementTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Error::TooMany { .. } | Error::LimitReached(_) => StatusCode::TOO_MANY_REQUESTS,
+            Error::ItemTooLarge { .. } | Error::ElementTooLarge { .. } | Error::MessageTooLarge { .. } => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Error::TooMany { .. } | Error::LimitReached(_) | Error::TooManySubscriptions { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
+            Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Error::Storage(_) => StatusCode::INSUFFICIENT_STORAGE,
         };
         Self::new(status, error.to_string())

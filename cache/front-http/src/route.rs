@@ -11,6 +11,8 @@ pub(crate) enum Operation {
     GetItem,
     PutItem,
     DeleteItem,
+    Publish,
+    Poll,
     ListEndpoints,
     ListKeys,
     CreateKey,
@@ -38,6 +40,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::GET, "/cache/{cache}", Operation::GetItem),
     route(Method::PUT, "/cache/{cache}", Operation::PutItem),
     route(Method::DELETE, "/cache/{cache}", Operation::DeleteItem),
+    route(Method::POST, "/topics/{cache}/{topic}", Operation::Publish),
+    route(Method::GET, "/topics/{cache}/{topic}", Operation::Poll),
     route(Method::GET, "/endpoints", Operation::ListEndpoints),
     route(Method::GET, "/api-keys", Operation::ListKeys),
     route(Method::POST, "/api-keys", Operation::CreateKey),
@@ -58,7 +62,7 @@ impl Operation {
     /// Whether it is about what is in a cache. Then its token may stand in the query, as Momento
     /// documents for caches and topics only.
     pub(crate) fn is_of_a_cache(self) -> bool {
-        matches!(self, Self::GetItem | Self::PutItem | Self::DeleteItem)
+        matches!(self, Self::GetItem | Self::PutItem | Self::DeleteItem | Self::Publish | Self::Poll)
     }
 
     /// Whether anybody may ask, with no token.

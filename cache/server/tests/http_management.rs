@@ -55,7 +55,9 @@ fn role(name: &str) -> Value {
 async fn endpoints_are_listed_by_zone_and_read_again_at_sighup() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let write = |text: &str| std::fs::write(file.path(), text).unwrap();
-    write("advertise-private = \"apne1-az4=10.0.0.1:9004,apne1-az1=10.0.1.1:9004,apne1-az4=10.0.0.2:9004\"\n");
+    write(
+        "advertise-private = \"apne1-az4=10.0.0.1:9004,apne1-az1=10.0.1.1:9004,apne1-az4=10.0.0.2:9004\"\n",
+    );
     let setting = Setting::new(&["--config", file.path().to_str().unwrap()]);
     assert_eq!(setting.get("/endpoints").await.text(), "{}");
     let private = "/endpoints?private=true";
@@ -67,7 +69,12 @@ async fn endpoints_are_listed_by_zone_and_read_again_at_sighup() {
             "apne1-az4": [zone("10.0.0.1:9004"), zone("10.0.0.2:9004")],
         })
     );
-    refused(&setting.call("GET", "/endpoints", "nobody", &Value::Null).await, 401, "Unauthenticated", "refused");
+    refused(
+        &setting.call("GET", "/endpoints", "nobody", &Value::Null).await,
+        401,
+        "Unauthenticated",
+        "refused",
+    );
     refused(&setting.get("/endpoints?private=yes").await, 400, "Bad Request", "true or false");
     // Of use in the query of caches and topics only.
     let in_query = format!("/endpoints?token={}", setting.owner);
@@ -101,7 +108,8 @@ async fn keys_are_made_listed_and_revoked() {
     assert_eq!(setting.call("GET", read, key, &Value::Null).await.text(), "Key Not Found");
     assert_eq!(setting.call("DELETE", read, key, &Value::Null).await.status, 403);
 
-    let later = create(json!({ "role_id": "owner", "description": "later", "expiry": 4_000_000_000_u64 })).await;
+    let later =
+        create(json!({ "role_id": "owner", "description": "later", "expiry": 4_000_000_000_u64 })).await;
     assert_eq!(later.json()["key_info"]["expires_at_epoch_seconds"], 4_000_000_000_u64);
 
     // Three by now, with the superuser's own: one page each.
@@ -117,14 +125,24 @@ async fn keys_are_made_listed_and_revoked() {
 
     let path = format!("/api-keys/{}", info["key_id"].as_str().unwrap());
     assert_eq!(setting.call("DELETE", &path, &setting.owner, &Value::Null).await.text(), "{}");
-    refused(&setting.call("DELETE", &path, &setting.owner, &Value::Null).await, 404, "NotFound", "no API key");
+    refused(
+        &setting.call("DELETE", &path, &setting.owner, &Value::Null).await,
+        404,
+        "NotFound",
+        "no API key",
+    );
     assert_eq!(setting.call("GET", read, key, &Value::Null).await.status, 401);
 
     for (body, status, code, part) in [
         (json!({ "role_id": "viewer", "description": "d" }), 400, "Bad Request", "expiry"),
         (json!({ "role_id": "viewer", "description": "d", "expiry": "soon" }), 400, "Bad Request", "never"),
         (json!({ "role_id": "viewer", "description": "d", "expiry": 1 }), 400, "Bad Request", "expiry"),
-        (json!({ "role_id": "viewer", "description": "", "expiry": "never" }), 400, "Bad Request", "description"),
+        (
+            json!({ "role_id": "viewer", "description": "", "expiry": "never" }),
+            400,
+            "Bad Request",
+            "description",
+        ),
         (json!({ "role_id": "r", "description": "d", "expiry": "never", "x": 1 }), 400, "Bad Request", "`x`"),
         (json!({ "role_id": "r", "description": "d", "expiry": "never" }), 404, "NotFound", "no role"),
         (json!([]), 400, "Bad Request", "not the JSON"),
@@ -148,7 +166,8 @@ async fn keys_are_made_listed_and_revoked() {
 #[tokio::test]
 async fn roles_are_made_changed_and_deleted() {
     let setting = Setting::new(&[]);
-    let call = async |method, path: &str, body: &Value| setting.call(method, path, &setting.owner, body).await;
+    let call =
+        async |method, path: &str, body: &Value| setting.call(method, path, &setting.owner, body).await;
     let made = call("POST", "/roles", &role("reader")).await;
     assert_eq!(made.status, 200, "{made:?}");
     let made = made.json();

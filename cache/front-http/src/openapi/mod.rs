@@ -168,6 +168,8 @@ const TOO_MANY: (&str, &str) = ("429", "There are as many as the server allows."
 const DISK_FULL: (&str, &str) = ("507", "The server could not write to its disk.");
 const NAME_TAKEN: (&str, &str) = ("409", "A role has this name already.");
 const SYSTEM_ROLE: (&str, &str) = ("412", "A system role cannot be changed.");
+const TOO_MANY_SUBSCRIPTIONS: (&str, &str) = ("429", "There are as many subscriptions as the server allows.");
+const STOPPING: (&str, &str) = ("503", "The server stops.");
 const BINARY: &str = "application/octet-stream";
 const JSON: &str = "application/json";
 
@@ -192,6 +194,25 @@ fn about(operation: Operation) -> About {
                 ("putItem", "Write an item", query, body, nothing, &[NO_CACHE, TOO_LARGE])
             }
             Operation::DeleteItem => ("deleteItem", "Delete an item", key(), None, nothing, &[NO_CACHE]),
+            Operation::Publish => (
+                "publish",
+                "Publish a message",
+                vec![],
+                Some((&["text/plain", BINARY], json!({}))),
+                nothing,
+                &[NO_CACHE, TOO_LARGE],
+            ),
+            Operation::Poll => {
+                let number = || json!({ "type": "integer", "minimum": 0, "default": 0 });
+                let sequence = "The number of the message expected next; 0 for the latest.";
+                let page = "The sequence_page that came last; 0 for the current one.";
+                let query = vec![
+                    parameter("sequence_number", false, sequence, number()),
+                    parameter("sequence_page", false, page, number()),
+                ];
+                let failures = &[NO_CACHE, TOO_MANY_SUBSCRIPTIONS, STOPPING];
+                ("poll", "Wait for messages", query, None, answers("Events"), failures)
+            }
             Operation::ListEndpoints => {
                 let private = parameter(
                     "private",

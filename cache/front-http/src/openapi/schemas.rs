@@ -51,6 +51,21 @@ pub(super) fn all() -> Value {
         "anyOf": [{ "const": "never" }, { "type": "integer", "minimum": 1 }],
     });
     let status = |status: &str| json!({ "const": status });
+    let count = json!({ "type": "integer", "minimum": 0 });
+    let value = json!({
+        "anyOf": [
+            object(&["text"], json!({ "text": text(0) })),
+            object(&["binary"], json!({ "binary": { "type": "string", "contentEncoding": "base64" } })),
+        ],
+    });
+    let item = object(
+        &["topic_sequence_number", "sequence_page", "value"],
+        json!({ "topic_sequence_number": count, "sequence_page": count, "value": value }),
+    );
+    let item = object(&["item"], json!({ "item": item }));
+    let gap = ["last_topic_sequence", "new_topic_sequence", "new_sequence_page"];
+    let numbers: serde_json::Map<_, _> = gap.iter().map(|name| ((*name).to_owned(), count.clone())).collect();
+    let discontinuity = object(&["discontinuity"], json!({ "discontinuity": object(&gap, numbers.into()) }));
     let key_infos = json!({ "type": "array", "items": reference("ApiKey") });
     let roles = json!({ "type": "array", "items": reference("Role") });
     json!({
@@ -62,6 +77,10 @@ pub(super) fn all() -> Value {
                 "items": object(&["socket_address"], json!({ "socket_address": text(1) })),
             },
         },
+        "Events": object(
+            &["items"],
+            json!({ "items": { "type": "array", "items": { "anyOf": [item, discontinuity] } } }),
+        ),
         "ApiKey": key_info,
         "ApiKeys": object(&["key_info"], json!({ "key_info": key_infos, "next_token": text(1) })),
         "NewApiKey": object(
