@@ -1,10 +1,12 @@
 //! The parsers that read what a peer sent, each with what must hold of it.
 
+mod collection;
 mod connection;
 mod endpoint;
 mod fields;
 mod frames;
 mod increment;
+mod leaderboard;
 mod percent;
 mod record;
 mod request;
@@ -23,6 +25,8 @@ pub fn all() -> Vec<Target> {
     vec![
         fields::TARGET,
         scalar::TARGET,
+        collection::TARGET,
+        leaderboard::TARGET,
         request::TARGET,
         connection::TARGET,
         timeout::TARGET,
