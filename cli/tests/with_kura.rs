@@ -51,7 +51,15 @@ impl Running {
         let (address, user) = (free_address(), User::new());
         let data = user.path("data");
         let data_dir = ["--data-dir", data.to_str().unwrap()];
-        let listen = ["serve", "--tls-listen", &address.to_string(), "--admin-listen", "127.0.0.1:0"];
+        let listen = [
+            "serve",
+            "--tls-listen",
+            &address.to_string(),
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--protosocket-listen",
+            "off",
+        ];
         let server = start(kura().args(listen).args(data_dir));
         let key = kura().args(["key", "create", "--name", "test"]).args(data_dir).output().unwrap();
         let key = String::from_utf8(key.stdout).unwrap();

@@ -23,7 +23,17 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         &["kura-base", "kura-engine", "kura-store", "kura-tokens"],
         "the only one to see the store, whose commands and answers are the engine's",
     ),
-    ("kura-front-grpc", &["kura-base", "kura-wire", "kura-commands"], "a front end sees commands only"),
+    ("kura-front", &["kura-wire"], "bounds that all front ends share; no protocol, no command"),
+    (
+        "kura-front-grpc",
+        &["kura-base", "kura-wire", "kura-commands", "kura-front"],
+        "a front end sees commands only",
+    ),
+    (
+        "kura-front-protosocket",
+        &["kura-base", "kura-wire", "kura-commands", "kura-front"],
+        "a front end sees commands only",
+    ),
     (
         "kura",
         &[
@@ -34,7 +44,9 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
             "kura-store",
             "kura-commands",
             "kura-control-socket",
+            "kura-front",
             "kura-front-grpc",
+            "kura-front-protosocket",
             "kura-check",
         ],
         "the program puts the parts together",
@@ -70,7 +82,9 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
             "kura-tokens",
             "kura-store",
             "kura-commands",
+            "kura-front",
             "kura-front-grpc",
+            "kura-front-protosocket",
         ],
         "feeds every decoder",
     ),

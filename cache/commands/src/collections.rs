@@ -60,7 +60,7 @@ impl Commands {
         command: DictionaryCommand,
         now: Millis,
     ) -> Result<Outcome<DictionaryReply>, Error> {
-        self.check_key(name)?;
+        self.check_key(&cache, name)?;
         match &command {
             DictionaryCommand::Set { items, .. } => {
                 self.check_elements(items.iter().flat_map(|(field, value)| [field, value]))?;
@@ -72,7 +72,7 @@ impl Commands {
             | DictionaryCommand::Remove(_)
             | DictionaryCommand::Delete => {}
         }
-        Ok(self.data.dictionary(cache.keyspace(), name, command, now)?.into())
+        Ok(self.data.dictionary(cache.keyspace, name, command, now)?.into())
     }
 
     /// Carries out one command on one set.
@@ -86,11 +86,11 @@ impl Commands {
         command: SetCommand,
         now: Millis,
     ) -> Result<Outcome<SetReply>, Error> {
-        self.check_key(name)?;
+        self.check_key(&cache, name)?;
         if let SetCommand::Add { elements, .. } | SetCommand::SubtractFrom(elements) = &command {
             self.check_elements(elements)?;
         }
-        Ok(self.data.set(cache.keyspace(), name, command, now)?.into())
+        Ok(self.data.set(cache.keyspace, name, command, now)?.into())
     }
 
     /// Carries out one command on one list.
@@ -104,11 +104,11 @@ impl Commands {
         command: ListCommand,
         now: Millis,
     ) -> Result<Outcome<ListReply>, Error> {
-        self.check_key(name)?;
+        self.check_key(&cache, name)?;
         if let ListCommand::Push { values, .. } = &command {
             self.check_elements(values)?;
         }
-        Ok(self.data.list(cache.keyspace(), name, command, now)?.into())
+        Ok(self.data.list(cache.keyspace, name, command, now)?.into())
     }
 
     /// Carries out one command on one sorted set.
@@ -122,7 +122,7 @@ impl Commands {
         command: SortedSetCommand,
         now: Millis,
     ) -> Result<Outcome<SortedSetReply>, Error> {
-        self.check_key(name)?;
+        self.check_key(&cache, name)?;
         match &command {
             SortedSetCommand::Put { elements, .. } => {
                 self.check_elements(elements.iter().map(|(value, _)| value))?;
@@ -140,7 +140,7 @@ impl Commands {
             SortedSetCommand::UnionStore { sources, .. } => {
                 check_count("union", "source", sources.len(), MAX_UNION_SOURCES)?;
                 for source in sources {
-                    self.check_key(&source.name)?;
+                    self.check_key(&cache, &source.name)?;
                     if !source.weight.is_finite() {
                         return Err(Error::InvalidArgument(format!(
                             "Invalid weight: {}; it must be a finite number",
@@ -156,7 +156,7 @@ impl Commands {
             | SortedSetCommand::Delete
             | SortedSetCommand::Length => {}
         }
-        Ok(self.data.sorted_set(cache.keyspace(), name, command, now)?.into())
+        Ok(self.data.sorted_set(cache.keyspace, name, command, now)?.into())
     }
 
     /// Carries out one command on one leaderboard.
@@ -170,7 +170,7 @@ impl Commands {
         command: LeaderboardCommand,
         now: Millis,
     ) -> Result<Outcome<LeaderboardReply>, Error> {
-        self.check_key(name)?;
+        self.check_key(&cache, name)?;
         match &command {
             LeaderboardCommand::Upsert(elements) => {
                 check_count("leaderboard upsert", "element", elements.len(), MAX_BOARD_ELEMENTS)?;
@@ -199,7 +199,7 @@ impl Commands {
             }
             LeaderboardCommand::Delete | LeaderboardCommand::Length => {}
         }
-        Ok(self.data.leaderboard(cache.keyspace(), name, command, now)?.into())
+        Ok(self.data.leaderboard(cache.keyspace, name, command, now)?.into())
     }
 
     fn check_elements<'a>(&self, elements: impl IntoIterator<Item = &'a Bytes>) -> Result<(), Error> {

@@ -7,11 +7,15 @@
 //! is there such a cache (NOT_FOUND), is the request sound (INVALID_ARGUMENT and limits). A bad
 //! token on a cache that does not exist therefore answers UNAUTHENTICATED.
 
+mod api_keys;
 mod caches;
 mod collections;
 mod error;
 mod items;
+mod mint;
+mod roles;
 mod session;
+mod sessions;
 mod signing_keys;
 
 use std::sync::Arc;
@@ -21,6 +25,7 @@ use kura_store::{Data, Registry};
 use kura_tokens::SigningSecret;
 use parking_lot::Mutex;
 
+pub use api_keys::ApiKeyInfo;
 pub use collections::{Long, Outcome};
 pub use error::Error;
 pub use items::{Cache, Items};
@@ -30,7 +35,12 @@ pub use kura_store::{
     ListSpan, Order, Reply, ScoreBound, ScoreRange, Scored, SetCommand, SetReply, Side, SortedSetCommand,
     SortedSetFetch, SortedSetReply, Source, Stats, TtlChange, Value, ValueRef,
 };
-pub use session::{Authentication, Session};
+pub use kura_tokens::rules::PermissionSet;
+pub use kura_tokens::{Access, CacheSelector, Grant, ItemSelector, Managed, NameSelector, Need, Permissions};
+pub use mint::{ApiToken, DisposableToken, NewApiToken, NewDisposableToken};
+pub use roles::{Deletion, NewRole, Role, RoleKind};
+pub use session::Session;
+pub use sessions::Authentication;
 pub use signing_keys::CreatedSigningKey;
 
 /// What the commands need to run.
@@ -41,6 +51,8 @@ pub struct Parts {
     pub data: Arc<Data>,
     /// What signs this server's tokens.
     pub secret: SigningSecret,
+    /// What clients of a token that is made here shall connect to, as `host` or `host:port`.
+    pub endpoint: String,
     /// Who may come in without a token.
     pub authentication: Authentication,
     /// What is refused.
@@ -53,7 +65,8 @@ pub struct Parts {
 pub struct Commands {
     registry: Arc<Registry>,
     data: Arc<Data>,
-    sessions: session::Sessions,
+    sessions: sessions::Sessions,
+    endpoint: String,
     limits: Limits,
     clock: Arc<dyn Clock>,
     /// Held while caches come and go, so that the registry and the items agree.
@@ -68,7 +81,8 @@ impl Commands {
             parts.data.add_cache(cache);
         }
         Self {
-            sessions: session::Sessions::new(parts.registry.clone(), parts.secret, parts.authentication),
+            sessions: sessions::Sessions::new(parts.registry.clone(), parts.secret, parts.authentication),
+            endpoint: parts.endpoint,
             registry: parts.registry,
             data: parts.data,
             limits: parts.limits,
@@ -95,6 +109,12 @@ impl Commands {
     /// [`Error::Unauthenticated`] says why.
     pub fn authenticate(&self, token: &[u8]) -> Result<Arc<Session>, Error> {
         self.sessions.authenticate(token, self.now())
+    }
+
+    /// The session of a caller whose credentials come later, with the request. It may do nothing.
+    #[must_use]
+    pub fn nobody(&self) -> Arc<Session> {
+        self.sessions.nobody.clone()
     }
 
     /// Whether a session found earlier still stands: not expired, not revoked. Costs two

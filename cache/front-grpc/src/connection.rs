@@ -10,8 +10,8 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::{Connection, SendResponse};
 use http::Request;
+use kura_front::DrainSignal;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
 use crate::Front;
@@ -61,57 +61,6 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Most requests taken before the first of them is answered.
 const BATCH: usize = 64;
 
-/// What connections are told when the server stops.
-#[derive(Clone, Debug)]
-pub struct DrainSignal(watch::Receiver<Stage>);
-
-/// Tells all connections that the server stops.
-#[derive(Debug)]
-pub struct Drain(watch::Sender<Stage>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
-    Serving,
-    Draining,
-    Over,
-}
-
-/// The two ends of a drain.
-#[must_use]
-pub fn drain() -> (Drain, DrainSignal) {
-    let (sender, receiver) = watch::channel(Stage::Serving);
-    (Drain(sender), DrainSignal(receiver))
-}
-
-impl Drain {
-    /// Every connection says GOAWAY, takes no new stream and finishes those it has.
-    pub fn start(&self) {
-        self.0.send_replace(Stage::Draining);
-    }
-
-    /// Every connection ends now.
-    pub fn end(&self) {
-        self.0.send_replace(Stage::Over);
-    }
-
-    /// Waits until no connection is left.
-    pub async fn all_gone(&self) {
-        self.0.closed().await;
-    }
-}
-
-impl DrainSignal {
-    /// Ends when the server stops.
-    pub async fn draining(self) {
-        self.reached(Stage::Draining).await;
-    }
-
-    async fn reached(mut self, stage: Stage) {
-        // The server drops its end only when it exits; that is as good as the last stage.
-        let _ = self.0.wait_for(|now| *now >= stage).await;
-    }
-}
-
 /// Serves one connection until it ends.
 ///
 /// # Errors
@@ -150,8 +99,8 @@ where
     let mut known = false;
     let mut draining = false;
     let mut begun = 0;
-    let started = drain.clone().reached(Stage::Draining);
-    let over = drain.reached(Stage::Over);
+    let started = drain.clone().draining();
+    let over = drain.over();
     tokio::pin!(started, over);
     let mut farewell = interval(FAREWELL);
     loop {
@@ -187,6 +136,7 @@ where
         let mut authenticated = false;
         for (request, respond) in batch.drain(..) {
             let measured = sampler.begin();
+            let mut stranger = false;
             match (begin(front, &mut last_token, request, respond), measured) {
                 (Begun::Stranger, _) => continue,
                 (Begun::Answered, None) => {}
@@ -194,10 +144,12 @@ where
                     front.metrics.latency.observe(Way::AtOnce, began.elapsed());
                 }
                 (Begun::Waiting(call, stage), None) => {
+                    stranger = !call.is_known();
                     tokio::spawn(call.run(stage));
                     begun += 1;
                 }
                 (Begun::Waiting(call, stage), Some(began)) => {
+                    stranger = !call.is_known();
                     let front = front.clone();
                     tokio::spawn(async move {
                         call.run(stage).await;
@@ -206,7 +158,7 @@ where
                     begun += 1;
                 }
             }
-            authenticated = true;
+            authenticated |= !stranger;
         }
         if begun >= BATCH {
             // Calls that have a task of their own get their turn, so that those which are over by

@@ -11,10 +11,10 @@ pub(crate) fn status(error: &Error) -> Status {
     match error {
         Error::Unauthenticated(_) => Status::new(Code::Unauthenticated, message),
         Error::PermissionDenied(_) => Status::new(Code::PermissionDenied, message),
-        Error::CacheNotFound(_) => Status::new(Code::NotFound, message),
-        Error::CacheExists(_) => Status::new(Code::AlreadyExists, message),
+        Error::CacheNotFound(_) | Error::NotFound(_) => Status::new(Code::NotFound, message),
+        Error::CacheExists(_) | Error::AlreadyExists(_) => Status::new(Code::AlreadyExists, message),
         Error::InvalidArgument(_) => Status::new(Code::InvalidArgument, message),
-        Error::FailedPrecondition(_) => Status::new(Code::FailedPrecondition, message),
+        Error::FailedPrecondition(_) | Error::BuiltIn(_) => Status::new(Code::FailedPrecondition, message),
         Error::ItemTooLarge { .. } => {
             Status::new(Code::ResourceExhausted, message).with_err("item_size_limit_exceeded")
         }
@@ -22,7 +22,7 @@ pub(crate) fn status(error: &Error) -> Status {
             Status::new(Code::ResourceExhausted, message).with_err("element_size_limit_exceeded")
         }
         // No `err`: SDKs know none for a number of things, and the message says what it is.
-        Error::TooMany { .. } => Status::new(Code::ResourceExhausted, message),
+        Error::TooMany { .. } | Error::LimitReached(_) => Status::new(Code::ResourceExhausted, message),
         // Not INTERNAL: SDKs would retry, and a full disk does not go away by itself.
         Error::Storage(_) => Status::new(Code::ResourceExhausted, message),
     }

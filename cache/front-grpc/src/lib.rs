@@ -6,43 +6,44 @@
 //! task, and only calls that must wait get a task of their own.
 //!
 //! One file per hop: [`serve`] (a connection) > `route` (which call) > `call` (deadline,
-//! credentials, body) > `scalar`, `batch`, `collection`, `leaderboard`, `control` (decode, execute,
-//! encode) > `respond`.
+//! credentials, body) > `scalar`, `batch`, `collection`, `leaderboard`, `token`, `control` (decode,
+//! execute, encode) > `respond`.
 //! This crate opens no socket: it is handed a byte stream that already speaks HTTP/2.
 
 mod answer;
 mod batch;
 mod body;
-mod budget;
 mod call;
 mod collection;
 mod connection;
 mod control;
 mod deadline;
 mod error;
-pub mod fields;
 mod latency;
 mod leaderboard;
 pub mod metadata;
 mod metrics;
-mod pace;
+mod permissions;
 mod respond;
 mod route;
 mod rows;
 mod scalar;
+mod token;
 mod valve;
 
 use std::num::NonZero;
 use std::sync::Arc;
 
 use kura_commands::Commands;
+use kura_wire::fields;
 use tokio::sync::Semaphore;
 
-pub use budget::Budget;
 pub use collection::{CollectionCommand, decode as decode_collection};
-pub use connection::{Drain, DrainSignal, Options, drain, serve};
+pub use connection::{Options, serve};
+pub use kura_front::{Budget, Drain, DrainSignal, drain};
 pub use leaderboard::decode as decode_leaderboard;
 pub use metrics::Metrics;
+pub use permissions::decode_permissions;
 pub use route::Method;
 pub use scalar::decode as decode_scalar;
 
@@ -68,6 +69,12 @@ impl Front {
             options,
             turns: Arc::new(Semaphore::new(processors)),
         }
+    }
+
+    /// The bytes in flight, which other front ends count in too.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// The calls counted so far.

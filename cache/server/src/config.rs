@@ -11,6 +11,7 @@ use check::{Check, parse_duration};
 use clap::Args;
 use kura_base::Limits;
 
+use crate::admin::parse_endpoint;
 use crate::identity::{Cell, default_data_dir};
 
 /// The settings as typed. Each is also a `KURA_…` variable and a key of the configuration file.
@@ -25,6 +26,10 @@ pub struct Settings {
     /// Where the secured service listens [default: [::]:8443]
     #[arg(long, env = "KURA_TLS_LISTEN", value_name = "ADDR")]
     tls_listen: Option<String>,
+    /// Where protosocket is served, over TLS; off for nowhere [default: [::]:9004; with --local off, and
+    /// in plaintext where it is named]
+    #[arg(long, env = "KURA_PROTOSOCKET_LISTEN", value_name = "ADDR|off")]
+    protosocket_listen: Option<String>,
     /// Where /metrics, /healthz and /readyz are served [default: 127.0.0.1:9280; with --local off]
     #[arg(long, env = "KURA_ADMIN_LISTEN", value_name = "ADDR")]
     admin_listen: Option<String>,
@@ -32,6 +37,10 @@ pub struct Settings {
     /// [default: cell-1.kura.internal]
     #[arg(long, env = "KURA_CELL", value_name = "NAME")]
     cell: Option<String>,
+    /// What clients of tokens made over the wire are told to connect to, as HOST or HOST:PORT
+    /// [default: the cell, with the port of --tls-listen unless that is 443]
+    #[arg(long, env = "KURA_ENDPOINT", value_name = "HOST[:PORT]")]
+    endpoint: Option<String>,
     /// Where caches, keys and certificates are kept [default: /var/lib/kura for root, else kura below $XDG_DATA_HOME or ~/.local/share; with --local none]
     #[arg(long, env = "KURA_DATA_DIR", value_name = "DIR")]
     data_dir: Option<String>,
@@ -78,10 +87,14 @@ pub struct Settings {
 pub struct Config {
     /// Whom the service is for.
     pub mode: Mode,
+    /// Where protosocket is served, if at all: over TLS in secured mode, in plaintext in local mode.
+    pub protosocket_listen: Option<SocketAddr>,
     /// Where metrics and health are served, if at all.
     pub admin_listen: Option<SocketAddr>,
     /// The cell's host name.
     pub cell: Cell,
+    /// What clients of tokens made over the wire are told to connect to, `host` or `host:port`.
+    pub endpoint: String,
     /// Where durable state is kept; none keeps it in memory.
     pub data_dir: Option<PathBuf>,
     /// Memory for items, in bytes.
@@ -128,13 +141,15 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 impl Settings {
-    fn table(&mut self) -> [(&'static str, &mut Option<String>); 17] {
+    fn table(&mut self) -> [(&'static str, &mut Option<String>); 19] {
         [
             ("local", &mut self.local),
             ("local-listen", &mut self.local_listen),
             ("tls-listen", &mut self.tls_listen),
+            ("protosocket-listen", &mut self.protosocket_listen),
             ("admin-listen", &mut self.admin_listen),
             ("cell", &mut self.cell),
+            ("endpoint", &mut self.endpoint),
             ("data-dir", &mut self.data_dir),
             ("tls-cert", &mut self.tls_cert),
             ("tls-key", &mut self.tls_key),
@@ -185,6 +200,13 @@ impl Settings {
             address,
             ADDRESS,
         );
+        let protosocket_listen = check.parse(
+            "protosocket-listen",
+            self.protosocket_listen.as_deref(),
+            (!local).then_some(([0_u16; 8], 9004).into()),
+            |text| if text == "off" { Some(None) } else { address(text).map(Some) },
+            &format!("{ADDRESS}, or off"),
+        );
         let admin_given = self.admin_listen.is_some();
         let admin = check.parse(
             "admin-listen",
@@ -200,6 +222,13 @@ impl Settings {
             |text| Cell::parse(text).ok(),
             "a host name such as cell-1.kura.internal",
         );
+        let endpoint = check.parse(
+            "endpoint",
+            self.endpoint.as_deref(),
+            if local { local_listen.to_string() } else { endpoint_of(&cell, tls_listen) },
+            |text| parse_endpoint(text.to_owned()).ok(),
+            "a host name with or without a port, such as cache.example.com:8443",
+        );
         let certificate = check.certificate(self.tls_cert.take(), self.tls_key.take(), local);
         if local && self.tls_listen.is_some() {
             check.mistake("tls-listen", "goes with the secured service; leave it out or leave --local out");
@@ -211,6 +240,12 @@ impl Settings {
             check.mistake(
                 "local-listen",
                 "must be a loopback address: plaintext without keys is for this machine only",
+            );
+        }
+        if local && protosocket_listen.is_some_and(|listen| !listen.ip().is_loopback()) {
+            check.mistake(
+                "protosocket-listen",
+                "must be a loopback address with --local: plaintext without keys is for this machine only",
             );
         }
         let defaults = Limits::default();
@@ -275,8 +310,10 @@ impl Settings {
             } else {
                 Mode::Secured { listen: tls_listen, certificate }
             },
+            protosocket_listen,
             admin_listen: (!local || admin_given).then_some(admin),
             cell,
+            endpoint,
             data_dir,
             memory_bytes: memory as u64,
             workers,
@@ -291,6 +328,14 @@ impl Settings {
 /// What the budget of bytes in flight can count.
 const MAX_INFLIGHT: usize = u32::MAX as usize;
 const ADDRESS: &str = "an address and port such as 127.0.0.1:8443 or [::]:8443";
+
+/// SDKs dial port 443 unless they are told another.
+fn endpoint_of(cell: &Cell, listen: SocketAddr) -> String {
+    match listen.port() {
+        443 => cell.to_string(),
+        port => format!("{cell}:{port}"),
+    }
+}
 
 fn half_of_ram() -> usize {
     let pages = rustix::system::sysinfo();
@@ -335,6 +380,26 @@ mod tests {
         };
         let config = settings.resolve().unwrap();
         assert_eq!((config.workers, config.memory_bytes), (2, 8 << 20));
+    }
+
+    #[test]
+    fn protosocket_is_on_in_secured_mode_and_where_it_is_named() {
+        let resolved = |local: &str, listen: Option<&str>| {
+            let settings = Settings {
+                local: Some(local.to_owned()),
+                protosocket_listen: listen.map(str::to_owned),
+                data_dir: Some("/tmp/unused".to_owned()),
+                ..Settings::default()
+            };
+            settings.resolve().map(|config| config.protosocket_listen.map(|listen| listen.to_string()))
+        };
+        assert_eq!(resolved("false", None).unwrap().as_deref(), Some("[::]:9004"));
+        assert_eq!(resolved("false", Some("off")).unwrap(), None);
+        assert_eq!(resolved("true", None).unwrap(), None);
+        assert_eq!(resolved("true", Some("127.0.0.1:9")).unwrap().as_deref(), Some("127.0.0.1:9"));
+        for (local, listen, part) in [("true", "0.0.0.0:9", "loopback"), ("false", "on", "or off")] {
+            assert!(resolved(local, Some(listen)).unwrap_err().to_string().contains(part));
+        }
     }
 
     #[test]

@@ -18,5 +18,6 @@ pub use command::{Command, Condition, DataError, Hash, HashCondition, Reply, Ttl
 pub use data::Data;
 pub use kura_engine::{Elements, Fields, ItemType, Keyspace, Scored, Stats, Value, ValueRef};
 pub use registry::{
-    ENDED_KEYS_SECONDS, KEY_ID_PREFIX, KeyRecord, MAX_ENDED_KEYS, Registry, RegistryError, SigningKeyRecord,
+    ENDED_KEYS_SECONDS, KEY_ID_PREFIX, KeyRecord, MAX_ENDED_KEYS, ROLE_ID_PREFIX, Registry, RegistryError,
+    RoleRecord, SigningKeyRecord,
 };

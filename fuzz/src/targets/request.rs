@@ -153,6 +153,7 @@ fn front() -> Arc<Front> {
         registry: Arc::new(Registry::in_memory().unwrap()),
         data: Arc::new(Data::new(8 << 20, 1)),
         secret: SigningSecret::from_bytes([7; 32]),
+        endpoint: "cell".to_owned(),
         authentication: Authentication::Optional,
         limits,
         clock: Arc::new(FakeClock::at(Millis(1_000_000))),

@@ -13,8 +13,11 @@ use anyhow::{Context, Result};
 use kura_base::{Clock, SystemClock};
 use kura_commands::{Authentication, Commands, Parts};
 use kura_front_grpc::{Drain, Front, Options, drain};
+use kura_front_protosocket::Front as Protosocket;
 use kura_store::{Data, Registry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::admin::{Admin, CacheEvent};
 use crate::config::{Config, Mode};
@@ -57,13 +60,27 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     ));
     let (drain, drain_signal) = drain();
     let readiness = admin::Readiness::default();
-    let workers = workers::Workers::start(config.workers)?;
+    let protosocket = Arc::new(Protosocket::new(commands.clone(), front.budget().clone()));
+    let servers = listener::Servers {
+        workers: Arc::new(workers::Workers::start(config.workers)?),
+        places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+        max_connections: config.max_connections,
+    };
     let service = listener::bind(config, state.tls.clone()).await?;
+    let protosocket_service = listener::bind_protosocket(config, state.tls.clone()).await?;
     let mut control = None;
     let mut metrics = None;
     if let Some(address) = config.admin_listen {
         let admin = listener::bind_tcp(address, "--admin-listen").await?;
-        metrics = Some(tokio::spawn(admin::serve(admin, front.clone(), commands.clone(), readiness.clone())));
+        metrics = Some(tokio::spawn(admin::serve(
+            admin,
+            admin::Watched {
+                front: front.clone(),
+                protosocket: protosocket.clone(),
+                commands: commands.clone(),
+            },
+            readiness.clone(),
+        )));
     }
     if let Some(dir) = &config.data_dir {
         let socket = control_socket::bind(dir)?;
@@ -72,7 +89,11 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
             Some(tokio::spawn(control_socket::serve(socket, dir.clone(), state.admin.clone(), stopped)));
     }
     maintain(commands)?;
-    let accepting = tokio::spawn(service.accept(workers, front, drain_signal, config.max_connections));
+    let mut accepting = JoinSet::new();
+    if let Some(service) = protosocket_service {
+        accepting.spawn(service.accept_protosocket(servers.clone(), protosocket, drain_signal.clone()));
+    }
+    accepting.spawn(service.accept(servers, front, drain_signal));
     readiness.set(true);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     eprintln!("kura ready in {} ms", started.elapsed().as_millis());
@@ -81,8 +102,7 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     tracing::info!("told to stop: refusing new connections, finishing calls in flight");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     readiness.set(false);
-    accepting.abort();
-    let _ = accepting.await;
+    accepting.shutdown().await;
     let in_order = tokio::select! {
         () = stop(&drain) => true,
         () = signals.next() => {
@@ -160,6 +180,7 @@ impl State {
             registry: registry.clone(),
             data,
             secret,
+            endpoint: config.endpoint.clone(),
             authentication,
             limits: config.limits.clone(),
             clock: clock.clone(),

@@ -121,7 +121,7 @@ fn accepts(method: Method, message: &Bytes) -> bool {
 /// Groups are refused where the server reads fields in place, and passed over by prost. Of a batch
 /// field 1 is a message itself.
 fn has_group(message: &[u8], items: bool) -> bool {
-    use kura_front_grpc::fields::{FieldError, Fields, Payload};
+    use kura_wire::fields::{FieldError, Fields, Payload};
     Fields::of(message).any(|field| match field {
         Err(FieldError::WireType(3 | 4)) => true,
         Ok((1, Payload::Bytes(item))) if items => {

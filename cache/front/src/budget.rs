@@ -17,7 +17,7 @@ pub struct Budget {
 
 /// A part of the budget, given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Reserved(#[expect(dead_code, reason = "held for its drop")] Option<OwnedSemaphorePermit>);
+pub struct Reserved(#[expect(dead_code, reason = "held for its drop")] Option<OwnedSemaphorePermit>);
 
 impl Budget {
     /// A budget of `bytes`.
@@ -30,7 +30,7 @@ impl Budget {
     }
 
     /// Waits until `bytes` fit, in order of asking. More than the whole budget waits for all of it.
-    pub(crate) async fn reserve(&self, bytes: usize) -> Reserved {
+    pub async fn reserve(&self, bytes: usize) -> Reserved {
         if bytes <= FREE_BYTES {
             return Reserved(None);
         }

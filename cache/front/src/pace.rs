@@ -20,38 +20,43 @@ const LEAST_RATE: u32 = 16 * 1024;
 /// 5 MB, while a peer that trickles holds a request's memory for 20 s and hardly more. Time in
 /// which the server itself does not read, waiting for room, does not count. A call's own deadline
 /// ends it in any case.
-pub(crate) struct Pace {
+#[derive(Debug)]
+pub struct Pace {
     began: Instant,
     last: Instant,
     bytes: usize,
 }
 
 impl Pace {
-    pub(crate) fn start(now: Instant) -> Self {
+    /// A message that is waited for from now on.
+    #[must_use]
+    pub fn start(now: Instant) -> Self {
         Self { began: now, last: now, bytes: 0 }
     }
 
     /// Notes that the body has `bytes` by now.
-    pub(crate) fn reached(&mut self, bytes: usize, now: Instant) {
+    pub fn reached(&mut self, bytes: usize, now: Instant) {
         self.bytes = bytes;
         self.last = now;
     }
 
     /// Takes back time in which nothing was read.
-    pub(crate) fn pause(&mut self, time: Duration) {
+    pub fn pause(&mut self, time: Duration) {
         self.began += time;
         self.last += time;
     }
 
     /// When the body is too slow unless more of it has come.
-    pub(crate) fn limit(&self) -> Instant {
+    #[must_use]
+    pub fn limit(&self) -> Instant {
         let bytes = u32::try_from(self.bytes).unwrap_or(u32::MAX);
         let earned = Duration::from_secs(1) * bytes / LEAST_RATE;
         (self.last + SILENCE).min(self.began + SILENCE + earned)
     }
 
     /// What a peer is told whose body came to its limit.
-    pub(crate) fn too_slow(&self) -> Status {
+    #[must_use]
+    pub fn too_slow(&self) -> Status {
         Status::new(
             Code::DeadlineExceeded,
             format!(

@@ -100,7 +100,7 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 /// Appends a varint.
-pub(crate) fn put_varint(buffer: &mut Vec<u8>, mut value: u64) {
+pub fn put_varint(buffer: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         buffer.push(u8::try_from(value & 0x7f).unwrap_or_default() | 0x80);
         value >>= 7;
@@ -109,7 +109,8 @@ pub(crate) fn put_varint(buffer: &mut Vec<u8>, mut value: u64) {
 }
 
 /// How many bytes a varint takes.
-pub(crate) fn varint_len(value: u64) -> usize {
+#[must_use]
+pub fn varint_len(value: u64) -> usize {
     let bits = 64 - (value | 1).leading_zeros() as usize;
     bits.div_ceil(7)
 }
