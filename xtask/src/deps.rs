@@ -17,7 +17,12 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("kura-control-socket", &[], "how a command line reaches a daemon, whatever it asks"),
     ("kura-engine", &["kura-base"], "pure data structures"),
     ("kura-tokens", &["kura-base"], "pure minting and checking"),
-    ("kura-store", &["kura-base", "kura-engine", "kura-tokens"], "keeps items, caches and keys; no protocol"),
+    ("kura-topics", &["kura-base"], "pure sequences, rings and places in them"),
+    (
+        "kura-store",
+        &["kura-base", "kura-engine", "kura-tokens", "kura-topics"],
+        "keeps items, messages, caches and keys; no protocol",
+    ),
     (
         "kura-commands",
         &["kura-base", "kura-engine", "kura-store", "kura-tokens"],
@@ -107,7 +112,7 @@ const ALLOWED_IN_TESTS: &[(&str, &[&str], &str)] = &[
 /// What a crate must not reach through any chain of dependencies, and why.
 const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
     (
-        &["kura-base", "kura-engine", "kura-tokens", "kura-model"],
+        &["kura-base", "kura-engine", "kura-tokens", "kura-topics", "kura-model"],
         &["tokio", "mio", "socket2", "h2", "hyper", "tonic", "rustls", "rand", "getrandom"],
         "pure: time, ids and randomness are passed in, and there is no runtime and no socket",
     ),

@@ -12,6 +12,7 @@ mod ratio;
 mod results;
 mod server;
 mod stats;
+mod topics;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,6 +45,8 @@ enum What {
     Memory,
     /// Hit ratio on a Zipf trace with little memory.
     HitRatio,
+    /// Time from publishing to delivery, and what subscriptions cost.
+    Topics,
     /// Latency and throughput of the link's paths; needs the right to make network namespaces.
     Link {
         /// The program that makes namespaces and traffic [default: beside this program].
@@ -103,6 +106,7 @@ async fn run(cli: &Cli, binaries: &Binaries) -> anyhow::Result<()> {
         What::Ratio(args) => finish(common, &ratio::measure(&plan(args, common.quick), binaries).await?),
         What::Memory => finish(common, &memory::measure(binaries, common.quick).await?),
         What::HitRatio => finish(common, &hit_ratio::measure(binaries, common.quick).await?),
+        What::Topics => finish(common, &topics::measure(binaries, common.quick).await?),
         What::Link { netns_test } => {
             let beside =
                 std::env::current_exe().context("where this program is")?.with_file_name("netns-test");
@@ -115,7 +119,8 @@ async fn run(cli: &Cli, binaries: &Binaries) -> anyhow::Result<()> {
                 return Ok(());
             }
             finish(common, &memory::measure(binaries, common.quick).await?)?;
-            finish(common, &hit_ratio::measure(binaries, common.quick).await?)
+            finish(common, &hit_ratio::measure(binaries, common.quick).await?)?;
+            finish(common, &topics::measure(binaries, common.quick).await?)
         }
     }
 }

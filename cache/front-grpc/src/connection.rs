@@ -17,6 +17,7 @@ use tokio::time::{interval, timeout};
 use crate::Front;
 use crate::call::{Begun, LastToken, begin};
 use crate::latency::{Sampler, Way};
+use crate::subscriber::Subscribers;
 use crate::valve::{self, Valve};
 
 /// How a connection treats its peer.
@@ -94,6 +95,7 @@ where
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no HTTP/2 preface within 10 s"))?
         .map_err(other)?;
     let mut last_token = LastToken::default();
+    let subscribers = Subscribers::default();
     let mut batch = Vec::with_capacity(8);
     let mut sampler = Sampler::default();
     let mut known = false;
@@ -137,7 +139,7 @@ where
         for (request, respond) in batch.drain(..) {
             let measured = sampler.begin();
             let mut stranger = false;
-            match (begin(front, &mut last_token, request, respond), measured) {
+            match (begin(front, &mut last_token, &subscribers, request, respond), measured) {
                 (Begun::Stranger, _) => continue,
                 (Begun::Answered, None) => {}
                 (Begun::Answered, Some(began)) => {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use check::{Check, parse_duration};
 use clap::Args;
 use kura_base::Limits;
+use kura_store::TopicConfig;
 
 use crate::admin::parse_endpoint;
 use crate::identity::{Cell, default_data_dir};
@@ -50,9 +51,15 @@ pub struct Settings {
     /// The private key (PEM) of --tls-cert
     #[arg(long, env = "KURA_TLS_KEY", value_name = "FILE")]
     tls_key: Option<String>,
-    /// Memory for items with all that goes with them, such as 512MiB or 4GiB [default: half of RAM]
+    /// Memory for items and topics with all that goes with them, such as 512MiB or 4GiB [default: half of RAM]
     #[arg(long, env = "KURA_MEMORY", value_name = "SIZE")]
     memory: Option<String>,
+    /// The part of --memory that topics may take [default: a sixteenth of it, from 512KiB to 256MiB]
+    #[arg(long, env = "KURA_TOPIC_MEMORY", value_name = "SIZE")]
+    topic_memory: Option<String>,
+    /// Subscriptions open at a time; further ones are refused [default: 50000]
+    #[arg(long, env = "KURA_MAX_SUBSCRIPTIONS", value_name = "N")]
+    max_subscriptions: Option<String>,
     /// Threads that serve connections [default: one a core]
     #[arg(long, env = "KURA_WORKERS", value_name = "N")]
     workers: Option<String>,
@@ -99,6 +106,8 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// Memory for items, in bytes.
     pub memory_bytes: u64,
+    /// What topics may take, beside that.
+    pub topics: TopicConfig,
     /// Threads that serve connections.
     pub workers: usize,
     /// Connections open at a time.
@@ -141,7 +150,7 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 impl Settings {
-    fn table(&mut self) -> [(&'static str, &mut Option<String>); 19] {
+    fn table(&mut self) -> [(&'static str, &mut Option<String>); 21] {
         [
             ("local", &mut self.local),
             ("local-listen", &mut self.local_listen),
@@ -155,6 +164,8 @@ impl Settings {
             ("tls-key", &mut self.tls_key),
             ("memory", &mut self.memory),
             ("workers", &mut self.workers),
+            ("topic-memory", &mut self.topic_memory),
+            ("max-subscriptions", &mut self.max_subscriptions),
             ("max-connections", &mut self.max_connections),
             ("max-inflight-bytes", &mut self.max_inflight_bytes),
             ("max-streams", &mut self.max_streams),
@@ -281,6 +292,28 @@ impl Settings {
             ..defaults
         };
         let memory = check.size("memory", self.memory.as_deref(), half_of_ram(), 1 << 20, usize::MAX);
+        let topics = TopicConfig {
+            memory_bytes: check.size(
+                "topic-memory",
+                self.topic_memory.as_deref(),
+                (memory / 16).clamp(512 << 10, 256 << 20),
+                512 << 10,
+                usize::MAX,
+            ),
+            max_subscriptions: check.number(
+                "max-subscriptions",
+                self.max_subscriptions.as_deref(),
+                TopicConfig::default().max_subscriptions,
+                1,
+                10_000_000,
+            ),
+        };
+        if self.topic_memory.is_some() && topics.memory_bytes >= memory {
+            check.mistake(
+                "topic-memory",
+                format_args!("is not below --memory, of which it is a part: {memory} bytes"),
+            );
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = check.number("workers", self.workers.as_deref(), cores, 1, 1024);
         let max_connections =
@@ -315,7 +348,8 @@ impl Settings {
             cell,
             endpoint,
             data_dir,
-            memory_bytes: memory as u64,
+            memory_bytes: memory.saturating_sub(topics.memory_bytes) as u64,
+            topics,
             workers,
             max_connections,
             max_inflight_bytes,

@@ -14,7 +14,7 @@ use kura_base::{Clock, SystemClock};
 use kura_commands::{Authentication, Commands, Parts};
 use kura_front_grpc::{Drain, Front, Options, drain};
 use kura_front_protosocket::Front as Protosocket;
-use kura_store::{Data, Registry};
+use kura_store::{Data, Registry, TopicLog};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -88,7 +88,7 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
         control =
             Some(tokio::spawn(control_socket::serve(socket, dir.clone(), state.admin.clone(), stopped)));
     }
-    maintain(commands)?;
+    maintain(commands.clone())?;
     let mut accepting = JoinSet::new();
     if let Some(service) = protosocket_service {
         accepting.spawn(service.accept_protosocket(servers.clone(), protosocket, drain_signal.clone()));
@@ -104,7 +104,7 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     readiness.set(false);
     accepting.shutdown().await;
     let in_order = tokio::select! {
-        () = stop(&drain) => true,
+        () = stop(&drain, &commands) => true,
         () = signals.next() => {
             tracing::warn!("told again to stop: ending at once");
             false
@@ -119,8 +119,10 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     Ok(in_order)
 }
 
-async fn stop(drain: &Drain) {
+async fn stop(drain: &Drain, commands: &Commands) {
     drain.start();
+    // These would never end by themselves.
+    commands.end_subscriptions();
     if tokio::time::timeout(DRAIN, drain.all_gone()).await.is_err() {
         tracing::warn!("calls were still in flight after {} s: ending them", DRAIN.as_secs());
         drain.end();
@@ -171,6 +173,7 @@ impl State {
         let registry = Arc::new(registry);
         let hash_seed = u64::from_le_bytes(random_bytes()?);
         let data = Arc::new(Data::new(config.memory_bytes, hash_seed));
+        let topics = TopicLog::new(config.topics, clock.now());
         let authentication = match config.mode {
             Mode::Local { .. } => Authentication::Optional,
             Mode::Secured { .. } => Authentication::Required,
@@ -179,6 +182,7 @@ impl State {
         let commands = Arc::new(Commands::new(Parts {
             registry: registry.clone(),
             data,
+            topics,
             secret,
             endpoint: config.endpoint.clone(),
             authentication,
