@@ -141,7 +141,7 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 impl Settings {
-    fn table(&mut self) -> [(&'static str, &mut Option<String>); 18] {
+    fn table(&mut self) -> [(&'static str, &mut Option<String>); 19] {
         [
             ("local", &mut self.local),
             ("local-listen", &mut self.local_listen),
