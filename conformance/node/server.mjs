@@ -71,12 +71,12 @@ export async function makeClient(credentialProvider = credentials()) {
 }
 
 export function makeTopicClient(credentialProvider = credentials()) {
-  const configuration = sdk.TopicConfigurations.Default.v1(quiet);
+  const configuration = sdk.TopicConfigurations.Default.latest(quiet);
   return recording(new sdk.TopicClient({configuration, credentialProvider}), 'TopicClient');
 }
 
 export function makeAuthClient(credentialProvider = credentials()) {
-  const configuration = sdk.AuthClientConfigurations.Default.v1(quiet);
+  const configuration = sdk.AuthClientConfigurations.Default.latest(quiet);
   return recording(new sdk.AuthClient({configuration, credentialProvider}), 'AuthClient');
 }
 
