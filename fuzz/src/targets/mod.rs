@@ -9,6 +9,7 @@ mod http_query;
 mod increment;
 mod leaderboard;
 mod percent;
+mod permissions;
 mod record;
 mod request;
 mod response_head;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Target> {
         token_forged::TARGET,
         token_claims::TARGET,
         v1_key::TARGET,
+        permissions::TARGET,
         record::TARGET,
         increment::TARGET,
         http_query::TARGET,

@@ -40,7 +40,7 @@ enum Page {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let topic = 0..5_u8;
+    let topic = 0..14_u8;
     let page = prop_oneof![Just(Page::Current), Just(Page::Named), Just(Page::Stale)];
     prop_oneof![
         12 => (topic.clone(), 0..3000_usize).prop_map(|(topic, bytes)| Step::Publish { topic, bytes }),
@@ -140,7 +140,7 @@ impl Model {
 
 proptest! {
     #[test]
-    fn readers_miss_nothing_that_they_are_not_told_of(steps in prop::collection::vec(step(), 1..150)) {
+    fn readers_miss_nothing_that_they_are_not_told_of(steps in prop::collection::vec(step(), 1..250)) {
         let limit = 48 << 10;
         let topics = topics(Config { memory_bytes: limit, max_subscriptions: 1000 });
         let mut model = Model::default();
