@@ -124,6 +124,10 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
             serve.args(["--tls-listen", "127.0.0.1:443"])
         }
     };
+    if client == Client::Web {
+        // Where the suite's page is from.
+        serve = serve.args(["--cors-origins", "http://page.test"]);
+    }
     let server = Server::start(&serve, &log)?;
     println!("{}", server.ready);
 

@@ -466,7 +466,8 @@ mod tests {
             ..Settings::default()
         };
         let config = settings.resolve().unwrap();
-        assert_eq!((config.workers, config.memory_bytes), (2, 8 << 20));
+        let memory_bytes = config.memory_bytes as usize + config.topics.memory_bytes;
+        assert_eq!((config.workers, memory_bytes), (2, 8 << 20));
     }
 
     #[test]
