@@ -9,7 +9,7 @@ use kura_base::{FakeClock, Limits, Millis};
 use kura_commands::{
     Authentication, Commands, Deletion, Error, Items, NewRole, Parts, PermissionSet, Role, RoleKind, Session,
 };
-use kura_store::{Data, Registry};
+use kura_store::{Data, Registry, TopicConfig, TopicLog};
 use kura_tokens::SigningSecret;
 use serde_json::json;
 
@@ -27,6 +27,7 @@ impl World {
         let commands = Commands::new(Parts {
             registry: Arc::new(Registry::in_memory().unwrap()),
             data: Arc::new(Data::new(16 << 20, 1)),
+            topics: TopicLog::new(TopicConfig { memory_bytes: 1 << 20, max_subscriptions: 16 }, Millis(0)),
             secret: SigningSecret::from_bytes([7; 32]),
             endpoint: "cell".to_owned(),
             authentication: Authentication::Optional,
