@@ -466,8 +466,8 @@ mod tests {
             ..Settings::default()
         };
         let config = settings.resolve().unwrap();
-        let memory_bytes = config.memory_bytes as usize + config.topics.memory_bytes;
-        assert_eq!((config.workers, memory_bytes), (2, 8 << 20));
+        let memory = config.memory_bytes + config.topics.memory_bytes as u64;
+        assert_eq!((config.workers, memory), (2, 8 << 20));
     }
 
     #[test]
