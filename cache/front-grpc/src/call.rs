@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, Request};
 use kura_commands::{Cache, Items, Session, Subscription};
 use kura_front::{Pace, Reserved};
@@ -29,7 +29,7 @@ use crate::route::Kind;
 use crate::rows::Rows;
 use crate::scalar::{self, Answer};
 use crate::subscriber::Subscribers;
-use crate::{Front, Method, batch, collection, control, leaderboard, metadata, token, topic};
+use crate::{Front, Method, batch, collection, control, leaderboard, token, topic};
 
 /// The last token seen on a connection, and who it was: nearly all calls of a connection carry
 /// the same one.
@@ -79,10 +79,6 @@ pub(crate) fn begin(
     mut respond: SendResponse<Bytes>,
 ) -> Begun {
     let (parts, body) = request.into_parts();
-    if !parts.headers.get(CONTENT_TYPE).is_some_and(|value| metadata::is_grpc(value.as_bytes())) {
-        respond::not_grpc(&mut respond);
-        return Begun::Stranger;
-    }
     let method = Method::of(parts.uri.path());
     let time_left = match time_left(&parts.headers) {
         Ok(time_left) => time_left,

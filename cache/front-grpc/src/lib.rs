@@ -41,7 +41,7 @@ use kura_wire::fields;
 use tokio::sync::Semaphore;
 
 pub use collection::{CollectionCommand, decode as decode_collection};
-pub use connection::{Options, serve};
+pub use connection::{NotGrpc, Options, serve, serve_beside};
 pub use kura_front::{Budget, Drain, DrainSignal, drain};
 pub use leaderboard::decode as decode_leaderboard;
 pub use metrics::Metrics;

@@ -1,7 +1,7 @@
 //! `kura serve`: open the state, listen, say ready, serve, drain.
 
 mod admin;
-mod http1;
+mod advertising;
 mod listener;
 mod renewal;
 mod workers;
@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use kura_base::{Clock, SystemClock};
 use kura_commands::{Authentication, Commands, Parts};
-use kura_front_grpc::{Drain, Front, Options, drain};
+use kura_front::{Drain, drain};
+use kura_front_grpc::{Front, Options};
+use kura_front_http::Http;
 use kura_front_protosocket::Front as Protosocket;
 use kura_store::{Data, Registry, TopicLog};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -25,6 +27,7 @@ use crate::control_socket;
 use crate::identity::{
     DataDir, Identity, IdentityOptions, open_or_create_secret, random_bytes, registry_file, temporary_secret,
 };
+use listener::Fronts;
 use renewal::Renewal;
 
 /// How long calls in flight may take once the server was told to stop.
@@ -58,6 +61,15 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
             random: || random_bytes().ok(),
         },
     ));
+    let http_options = kura_front_http::Options {
+        cors: config.cors.clone(),
+        advertised: config.advertised.clone(),
+        random: || random_bytes().ok(),
+    };
+    let http = Arc::new(Http::new(commands.clone(), front.budget().clone(), http_options));
+    if let Mode::Secured { .. } = config.mode {
+        advertising::start(config.settings.clone(), http.clone())?;
+    }
     let (drain, drain_signal) = drain();
     let readiness = admin::Readiness::default();
     let protosocket = Arc::new(Protosocket::new(commands.clone(), front.budget().clone()));
@@ -93,7 +105,7 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     if let Some(service) = protosocket_service {
         accepting.spawn(service.accept_protosocket(servers.clone(), protosocket, drain_signal.clone()));
     }
-    accepting.spawn(service.accept(servers, front, drain_signal));
+    accepting.spawn(service.accept(servers, Fronts { grpc: front, http }, drain_signal));
     readiness.set(true);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     eprintln!("kura ready in {} ms", started.elapsed().as_millis());
