@@ -156,6 +156,21 @@ async fn it_resumes_where_it_is_told_or_says_that_it_cannot() {
 }
 
 #[tokio::test]
+async fn thousands_of_short_messages_are_replayed_to_a_client_that_minds_small_frames() {
+    const ALL: u64 = 3000;
+    let (_server, client) = local(&["--topic-memory", "32MiB"]).await;
+    for number in 1..=ALL {
+        publish(&client, "t", &number.to_string()).await.unwrap();
+    }
+    let mut all = Subscription::new(&client, "t", 1, 0).await;
+    // It reads nothing until its connection has taken all that it takes.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for number in 1..=ALL {
+        assert_eq!(all.text().await, (number, number.to_string()));
+    }
+}
+
+#[tokio::test]
 async fn all_subscribers_see_one_order() {
     const EACH: usize = 200;
     let (server, client) = local(&[]).await;
