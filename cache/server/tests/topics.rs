@@ -7,7 +7,7 @@ mod common;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::raw::{Connection, frame, send};
-use common::{PATIENCE, Server, free_address, http_get, kura_says};
+use common::{PATIENCE, Server, free_address, grpc, http_get, http2, kura_says};
 use h2::client::ResponseFuture;
 use kura_wire::protos::cache_client::pubsub::{
     Discontinuity, PublishRequest, SubscriptionItem, SubscriptionRequest, TopicItem, TopicValue,
@@ -158,15 +158,32 @@ async fn it_resumes_where_it_is_told_or_says_that_it_cannot() {
 #[tokio::test]
 async fn thousands_of_short_messages_are_replayed_to_a_client_that_minds_small_frames() {
     const ALL: u64 = 3000;
-    let (_server, client) = local(&["--topic-memory", "32MiB"]).await;
+    let (server, client) = local(&["--topic-memory", "32MiB"]).await;
     for number in 1..=ALL {
         publish(&client, "t", &number.to_string()).await.unwrap();
     }
-    let mut all = Subscription::new(&client, "t", 1, 0).await;
-    // It reads nothing until its connection has taken all that it takes.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    for number in 1..=ALL {
-        assert_eq!(all.text().await, (number, number.to_string()));
+    let (mut sender, _connection) = http2(server.address).await;
+    let request = grpc(server.address, SUBSCRIBE).body(()).unwrap();
+    let (response, mut body) = sender.send_request(request, false).unwrap();
+    let from_the_first = SubscriptionRequest {
+        cache_name: "c".to_owned(),
+        topic: "t".to_owned(),
+        resume_at_topic_sequence_number: 1,
+        sequence_page: 0,
+    };
+    send(&mut body, frame(&from_the_first.encode_to_vec())).await;
+    let mut stream = response.await.unwrap().into_body();
+    let (mut received, mut last) = (kura_wire::Frames::new(1 << 20), 0);
+    while last < ALL {
+        let chunk = timeout(PATIENCE, stream.data()).await.unwrap().unwrap().unwrap();
+        stream.flow_control().release_capacity(chunk.len()).unwrap();
+        received.push(chunk).unwrap();
+        while let Some(message) = received.next().unwrap() {
+            if let Some(Item::Item(item)) = SubscriptionItem::decode(message).unwrap().kind {
+                assert_eq!(item.topic_sequence_number, last + 1);
+                last += 1;
+            }
+        }
     }
 }
 
