@@ -1,14 +1,20 @@
 //! Topics over the wire, as a client's library sees them.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is a failure of the test"
+)]
 
 mod common;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use common::raw::{Connection, frame, send};
 use common::{PATIENCE, Server, free_address, grpc, http_get, http2, kura_says};
 use h2::client::ResponseFuture;
+use kura_base::{Clock, SystemClock};
 use kura_wire::protos::cache_client::pubsub::{
     Discontinuity, PublishRequest, SubscriptionItem, SubscriptionRequest, TopicItem, TopicValue,
     subscription_item::Kind as Item, topic_value::Kind as Value,
@@ -111,7 +117,7 @@ fn metric(admin: std::net::SocketAddr, name: &str) -> u64 {
 async fn it_begins_with_a_heartbeat_and_the_latest_message_and_goes_on_in_order() {
     let (_server, client) = local(&[]).await;
     let mut fresh = Subscription::new(&client, "t", 0, 0).await;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = SystemClock.now().epoch_seconds();
     publish(&client, "t", "one").await.unwrap();
     let first = fresh.item().await;
     assert_eq!((first.topic_sequence_number, first.publisher_id.as_str()), (1, ""));
@@ -405,7 +411,7 @@ async fn a_key_that_ends_ends_its_streams() {
     assert_eq!(refused.code, Code::Unauthenticated, "{refused:?}");
 
     let short = server.client(&key(&["--expires", "2s"]));
-    let expires = SystemTime::now() + Duration::from_secs(2);
+    let expires = SystemClock.now().plus(Duration::from_secs(2));
     let mut short = Subscription::new(&short, "t", 0, 0).await;
     short.item().await;
     let keys: serde_json::Value =
@@ -419,7 +425,7 @@ async fn a_key_that_ends_ends_its_streams() {
     assert!(end.message.contains("revoked") && told.elapsed() < Duration::from_secs(3), "{end:?}");
 
     let end = short.end().await;
-    let late = SystemTime::now().duration_since(expires).unwrap_or_default();
+    let late = SystemClock.now().since(expires);
     assert_eq!(end.code, Code::Unauthenticated, "{end:?}");
     assert!(end.message.contains("expired") && late < Duration::from_millis(900), "{end:?}, {late:?} late");
 }
