@@ -13,6 +13,7 @@ mod ratio;
 mod results;
 mod server;
 mod stats;
+mod topics;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,6 +46,8 @@ enum What {
     Memory,
     /// Hit ratio on a Zipf trace with little memory.
     HitRatio,
+    /// Time from publishing to delivery, and what subscriptions cost.
+    Topics,
     /// Memory and speed of collections, beside Redis.
     Collections {
         /// The Redis to compare with.
@@ -110,6 +113,7 @@ async fn run(cli: &Cli, binaries: &Binaries) -> anyhow::Result<()> {
         What::Ratio(args) => finish(common, &ratio::measure(&plan(args, common.quick), binaries).await?),
         What::Memory => finish(common, &memory::measure(binaries, common.quick).await?),
         What::HitRatio => finish(common, &hit_ratio::measure(binaries, common.quick).await?),
+        What::Topics => finish(common, &topics::measure(binaries, common.quick).await?),
         What::Collections { redis } => finish(common, &collections::measure(redis, common.quick)?),
         What::Link { netns_test } => {
             let beside =
@@ -124,6 +128,7 @@ async fn run(cli: &Cli, binaries: &Binaries) -> anyhow::Result<()> {
             }
             finish(common, &memory::measure(binaries, common.quick).await?)?;
             finish(common, &hit_ratio::measure(binaries, common.quick).await?)?;
+            finish(common, &topics::measure(binaries, common.quick).await?)?;
             finish(common, &collections::measure(Path::new("redis-server"), common.quick)?)
         }
     }

@@ -1,16 +1,18 @@
 //! What commands on collections refuse before they reach the store, each beside what is still taken.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kura_base::{Limits, SystemClock, Ttl};
+use kura_base::{Limits, Millis, SystemClock, Ttl};
 use kura_commands::{
     Aggregate, Authentication, Cache, CollectionTtl, Commands, DictionaryCommand, Element, Error, Items,
     LeaderboardCommand, ListCommand, Order, Outcome, Parts, ScoreBound, ScoreRange, SetCommand, Side,
     SortedSetCommand, SortedSetFetch, Source,
 };
-use kura_store::{Data, Registry};
+use kura_store::{Data, Registry, TopicConfig, TopicLog};
 use kura_tokens::SigningSecret;
 
 struct Server {
@@ -23,6 +25,7 @@ impl Server {
         let commands = Commands::new(Parts {
             registry: Arc::new(Registry::in_memory().unwrap()),
             data: Arc::new(Data::new(64 << 20, 1)),
+            topics: TopicLog::new(TopicConfig::default(), Millis(0)),
             secret: SigningSecret::from_bytes([1; 32]),
             endpoint: "cell".to_owned(),
             authentication: Authentication::Optional,
