@@ -27,7 +27,7 @@ impl World {
         let commands = Commands::new(Parts {
             registry: Arc::new(Registry::in_memory().unwrap()),
             data: Arc::new(Data::new(16 << 20, 1)),
-            topics: TopicLog::new(TopicConfig::default(), Millis(0)),
+            topics: TopicLog::new(TopicConfig { memory_bytes: 1 << 20, max_subscriptions: 16 }, Millis(0)),
             secret: SigningSecret::from_bytes([7; 32]),
             endpoint: "cell".to_owned(),
             authentication: Authentication::Optional,

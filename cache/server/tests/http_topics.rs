@@ -73,7 +73,10 @@ async fn messages_are_read_in_order_from_where_the_reader_is() {
     publish(&server, ("content-type", "application/x-www-form-urlencoded"), b"two");
     publish(&server, BINARY, &[0, 255]);
     let first = server.http1("GET", &format!("{TOPIC}?sequence_number=1&sequence_page=0"), &[], b"");
-    assert_eq!(values(&first, 1), [json!({"text": "grüße"}), json!({"text": "two"}), json!({"binary": "AP8="})]);
+    assert_eq!(
+        values(&first, 1),
+        [json!({"text": "grüße"}), json!({"text": "two"}), json!({"binary": "AP8="})]
+    );
     let page = first.json()["items"][0]["item"]["sequence_page"].as_u64().unwrap();
     assert!(page > 0);
     let latest = server.http2("GET", &format!("{TOPIC}?sequence_number=0"), &[], b"").await;
