@@ -8,6 +8,7 @@ mod frames;
 mod increment;
 mod leaderboard;
 mod percent;
+mod permissions;
 mod record;
 mod request;
 mod response_head;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Target> {
         token_forged::TARGET,
         token_claims::TARGET,
         v1_key::TARGET,
+        permissions::TARGET,
         record::TARGET,
         increment::TARGET,
     ]

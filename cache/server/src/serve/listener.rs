@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use kura_front_grpc::{DrainSignal, Front, serve};
+use kura_front::DrainSignal;
+use kura_front_grpc::{Front, serve, serve_beside};
+use kura_front_http::{Http, Peer};
 use kura_front_protosocket::Front as Protosocket;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::http1;
 use super::workers::Workers;
 use crate::config::{Config, Mode};
 use crate::identity::Identity;
@@ -28,6 +30,38 @@ const EXHAUSTED: Duration = Duration::from_millis(50);
 pub struct Service {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+}
+
+/// What is served on one port.
+#[derive(Clone)]
+pub struct Fronts {
+    /// gRPC.
+    pub grpc: Arc<Front>,
+    /// Everything else.
+    pub http: Arc<Http>,
+}
+
+impl Fronts {
+    /// Serves one connection.
+    async fn serve<S>(self, io: S, http2: bool, drain: DrainSignal) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (grpc, told) = (self.grpc.clone(), drain.clone());
+        let pipe = move |far| {
+            let served = serve(far, grpc.clone(), told.clone());
+            tokio::spawn(async move {
+                if let Err(error) = served.await {
+                    tracing::debug!("a connection of grpc-web ended: {error}");
+                }
+            });
+        };
+        let peer = Arc::new(Peer::new(self.http, drain.clone(), pipe));
+        if !http2 {
+            return peer.http1(io).await;
+        }
+        serve_beside(io, self.grpc, drain, &|request, respond| peer.http2(request, respond)).await
+    }
 }
 
 /// What serves the connections of all sockets.
@@ -99,15 +133,15 @@ fn no_ipv6(error: &io::Error) -> bool {
 }
 
 impl Service {
-    /// Accepts gRPC until dropped.
-    pub async fn accept(self, servers: Servers, front: Arc<Front>, drain: DrainSignal) {
+    /// Accepts gRPC and HTTP until dropped.
+    pub async fn accept(self, servers: Servers, fronts: Fronts, drain: DrainSignal) {
         let tls = self.tls.clone();
         let serve = move |stream| {
-            let (tls, front, drain) = (tls.clone(), front.clone(), drain.clone());
+            let (tls, fronts, drain) = (tls.clone(), fronts.clone(), drain.clone());
             async move {
                 match tls {
-                    None => plaintext(stream, front, drain).await,
-                    Some(tls) => secured(stream, &tls, front, drain).await,
+                    None => plaintext(stream, fronts, drain).await,
+                    Some(tls) => secured(stream, &tls, fronts, drain).await,
                 }
             }
         };
@@ -187,25 +221,17 @@ async fn shake_hands(stream: TcpStream, tls: &TlsAcceptor) -> io::Result<TlsStre
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake within 10 s"))?
 }
 
-async fn secured(
-    stream: TcpStream,
-    tls: &TlsAcceptor,
-    front: Arc<Front>,
-    drain: DrainSignal,
-) -> io::Result<()> {
+async fn secured(stream: TcpStream, tls: &TlsAcceptor, fronts: Fronts, drain: DrainSignal) -> io::Result<()> {
     let stream = shake_hands(stream, tls).await?;
-    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        serve(stream, front, drain).await
-    } else {
-        http1::serve(stream).await
-    }
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    fronts.serve(stream, http2, drain).await
 }
 
-async fn plaintext(stream: TcpStream, front: Arc<Front>, drain: DrainSignal) -> io::Result<()> {
-    let speaks_http2 = timeout(HELLO, speaks_http2(&stream))
+async fn plaintext(stream: TcpStream, fronts: Fronts, drain: DrainSignal) -> io::Result<()> {
+    let http2 = timeout(HELLO, speaks_http2(&stream))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no bytes within 10 s"))??;
-    if speaks_http2 { serve(stream, front, drain).await } else { http1::serve(stream).await }
+    fronts.serve(stream, http2, drain).await
 }
 
 /// Whether a connection begins as HTTP/2's preface does (RFC 9113 §3.4), without taking a byte.
