@@ -14,14 +14,21 @@ use kura_wire::Code;
 const BEGIN: &str = "<!-- every call: KURA_WRITE=1 cargo test -p kura --test calls -->\n";
 const END: &str = "<!-- end of every call -->";
 
+#[derive(Default)]
+struct Service {
+    answered: Vec<&'static str>,
+    /// By what the server says.
+    refused: BTreeMap<String, Vec<&'static str>>,
+}
+
 #[tokio::test]
 async fn the_readme_lists_every_call_and_what_becomes_of_it() {
     let server = Server::local(&[]);
     let connection = server.connect().await;
-    let mut services: BTreeMap<&str, (Vec<&str>, BTreeMap<String, Vec<&str>>)> = BTreeMap::new();
+    let mut services: BTreeMap<&str, Service> = BTreeMap::new();
     for method in Method::ALL.into_iter().filter(|method| *method != Method::Unknown) {
         let service = method.path().split('/').nth(1).unwrap();
-        let (answered, refused) = services.entry(service).or_default();
+        let Service { answered, refused } = services.entry(service).or_default();
         // An empty message to no cache: refused for that, if the call is one that is answered.
         let answer = connection.call(method.path(), &[], frame(b"")).await;
         if answer.code == Code::Unimplemented {
@@ -31,7 +38,7 @@ async fn the_readme_lists_every_call_and_what_becomes_of_it() {
         }
     }
     let mut table = String::from("| service | answered | UNIMPLEMENTED, and why |\n|---|---|---|\n");
-    for (service, (answered, refused)) in services {
+    for (service, Service { answered, refused }) in services {
         let refused = refused.iter().map(|(why, methods)| format!("{}: {why}", methods.join(", ")));
         let refused: Vec<_> = refused.collect();
         table += &format!("| `{service}` | {} | {} |\n", answered.join(", "), refused.join("; "));
