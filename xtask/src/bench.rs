@@ -35,7 +35,20 @@ fn measure(project: &Project, profile: Profile, results: &Path, quick: bool) -> 
     if profile == Profile::Release {
         build = build.arg("--release");
     }
-    build.args(["-p", "kura", "-p", "kura-bench", "-p", "kura-load", "-p", "kura-yardstick"]).shown()?;
+    build
+        .args([
+            "-p",
+            "kura",
+            "-p",
+            "kura-bench",
+            "-p",
+            "kura-load",
+            "-p",
+            "kura-yardstick",
+            "-p",
+            "kura-netns",
+        ])
+        .shown()?;
     let mut run = Run::new(project.program(profile, "kura-bench"));
     run = run.arg("all").arg("--results").arg(results).limit(Duration::from_secs(3 * 3600));
     if quick {
