@@ -2,43 +2,17 @@
 
 import json
 import os
-import pathlib
-import select
 import subprocess
 import sys
 
 import pytest
 
+from command_line import CommandLine
 from conftest import CONSUMER, REGION
 
 # Version 1 comes from pip; version 2 is Debian's package.
 PYTHONS = {"v1": sys.executable, "v2": "/usr/bin/python3"}
 COMMAND_LINES = {"v1": [sys.executable, "-m", "awscli"], "v2": ["/usr/bin/aws"]}
-WARM = pathlib.Path(__file__).with_name("warm.py")
-
-
-class CommandLine:
-    """One version of `aws`, see `warm.py`."""
-
-    def __init__(self, python, directory):
-        self.out, self.err = directory / "out", directory / "err"
-        self.process = subprocess.Popen(
-            [python, WARM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=directory
-        )
-
-    def run(self, arguments, environment):
-        command = {"arguments": arguments, "environment": environment, "out": str(self.out), "err": str(self.err)}
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-        answered, _, _ = select.select([self.process.stdout], [], [], 60)
-        assert answered, f"no end within 60 s: {arguments}"
-        return int(self.process.stdout.readline()), self.out.read_text(), self.err.read_text()
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 @pytest.fixture(params=COMMAND_LINES)
