@@ -77,10 +77,8 @@ async fn run(server: &Server, account: &Account, subscribers: usize, messages: u
     let began = Instant::now();
     let (sender, mut delivered) = unbounded_channel();
 
-    // As many calls at a time as there will be streams, so that what that takes is not counted.
-    let warm = listening.iter().map(|connection| warm(connection.clone())).map(tokio::spawn);
-    for warmed in warm.collect::<Vec<_>>() {
-        warmed.await??;
+    for connection in listening {
+        connection.clone().get(b"nothing").await?;
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     let before = procfs::resident_bytes(server.pid())?;
@@ -109,19 +107,6 @@ async fn run(server: &Server, account: &Account, subscribers: usize, messages: u
     ensure!(delivered.try_recv().is_err(), "a message was delivered twice");
     latencies.sort_unstable();
     Ok(Run { subscribers, latencies, cpu, before, after })
-}
-
-async fn warm(mut connection: Connection) -> anyhow::Result<()> {
-    let calls: Vec<_> = (0..STREAMS)
-        .map(|_| {
-            let mut connection = connection.clone();
-            tokio::spawn(async move { connection.get(b"nothing").await })
-        })
-        .collect();
-    for call in calls {
-        call.await??;
-    }
-    connection.get(b"nothing").await.map(drop)
 }
 
 async fn publish(publisher: &mut Connection, began: Instant) -> anyhow::Result<()> {
