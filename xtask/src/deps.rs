@@ -44,6 +44,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         &["kura-base", "kura-wire", "kura-commands", "kura-front"],
         "a front end sees commands only",
     ),
+    ("kura-front-resp", &["kura-base", "kura-commands", "kura-front"], "a front end sees commands only"),
     (
         "kura",
         &[
@@ -58,6 +59,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
             "kura-front-grpc",
             "kura-front-http",
             "kura-front-protosocket",
+            "kura-front-resp",
             "kura-check",
         ],
         "the program puts the parts together",

@@ -37,6 +37,9 @@ pub enum Error {
     /// The request is sound but the item's state forbids it.
     #[error("{0}")]
     FailedPrecondition(String),
+    /// The item is of another type than the command is for.
+    #[error("{0}")]
+    WrongType(String),
     /// The item is larger than the server takes.
     #[error("item size: {bytes} bytes of key and value; at most {limit} are allowed")]
     ItemTooLarge {
@@ -91,10 +94,10 @@ impl From<DataError> for Error {
     fn from(error: DataError) -> Self {
         match error {
             DataError::CacheNotFound(name) => Self::CacheNotFound(name),
-            DataError::NotAnInteger
-            | DataError::Overflow { .. }
-            | DataError::WrongType { .. }
-            | DataError::NotANumber { .. } => Self::FailedPrecondition(error.to_string()),
+            DataError::NotAnInteger | DataError::Overflow { .. } | DataError::NotANumber { .. } => {
+                Self::FailedPrecondition(error.to_string())
+            }
+            DataError::WrongType { .. } => Self::WrongType(error.to_string()),
             DataError::NoRoom { .. } => Self::Storage(error.to_string()),
             DataError::TooLarge(too_large) => {
                 Self::ItemTooLarge { bytes: too_large.bytes, limit: too_large.limit }

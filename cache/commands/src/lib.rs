@@ -9,6 +9,7 @@
 
 mod api_keys;
 mod caches;
+mod changes;
 mod collections;
 mod error;
 mod items;
@@ -31,11 +32,11 @@ pub use collections::{Long, Outcome};
 pub use error::Error;
 pub use items::{Cache, Items};
 pub use kura_store::{
-    Aggregate, CollectionTtl, Command, Condition, DictionaryCommand, DictionaryReply, Discontinuity, Element,
-    Elements, Fields, Hash, HashCondition, ItemType, LeaderboardCommand, LeaderboardReply, ListCommand,
-    ListReply, ListSpan, Message, Order, Reply, Resume, ScoreBound, ScoreRange, Scored, SetCommand, SetReply,
-    Side, SortedSetCommand, SortedSetFetch, SortedSetReply, Source, Stats, TopicStats, TopicValue, TtlChange,
-    Value, ValueRef,
+    Action, Aggregate, Change, Collection, CollectionTtl, Command, Condition, Dictionary, DictionaryCommand,
+    DictionaryReply, Discontinuity, Element, Elements, Fields, Hash, HashCondition, Item, ItemType,
+    LeaderboardCommand, LeaderboardReply, List, ListCommand, ListReply, ListSpan, Message, Order, Reply,
+    Resume, ScoreBound, ScoreRange, Scored, Set, SetCommand, SetReply, Side, SortedSet, SortedSetCommand,
+    SortedSetFetch, SortedSetReply, Source, Stats, TopicStats, TopicValue, TtlChange, Value, ValueRef, Work,
 };
 pub use kura_tokens::rules::PermissionSet;
 pub use kura_tokens::{Access, CacheSelector, Grant, ItemSelector, Managed, NameSelector, Need, Permissions};

@@ -14,7 +14,9 @@ pub(crate) fn status(error: &Error) -> Status {
         Error::CacheNotFound(_) | Error::NotFound(_) => Status::new(Code::NotFound, message),
         Error::CacheExists(_) | Error::AlreadyExists(_) => Status::new(Code::AlreadyExists, message),
         Error::InvalidArgument(_) => Status::new(Code::InvalidArgument, message),
-        Error::FailedPrecondition(_) | Error::BuiltIn(_) => Status::new(Code::FailedPrecondition, message),
+        Error::FailedPrecondition(_) | Error::WrongType(_) | Error::BuiltIn(_) => {
+            Status::new(Code::FailedPrecondition, message)
+        }
         Error::ItemTooLarge { .. } => {
             Status::new(Code::ResourceExhausted, message).with_err("item_size_limit_exceeded")
         }

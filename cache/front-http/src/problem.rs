@@ -92,7 +92,9 @@ impl From<Error> for Problem {
             Error::NotFound(_) => StatusCode::NOT_FOUND,
             Error::CacheExists(_) | Error::AlreadyExists(_) => StatusCode::CONFLICT,
             Error::BuiltIn(_) => StatusCode::PRECONDITION_FAILED,
-            Error::InvalidArgument(_) | Error::FailedPrecondition(_) => StatusCode::BAD_REQUEST,
+            Error::InvalidArgument(_) | Error::FailedPrecondition(_) | Error::WrongType(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Error::ItemTooLarge { .. } | Error::ElementTooLarge { .. } | Error::MessageTooLarge { .. } => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }

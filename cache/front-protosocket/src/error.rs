@@ -15,7 +15,7 @@ pub(crate) fn code(error: &Error) -> Code {
         Error::CacheNotFound(_) | Error::NotFound(_) => Code::NotFound,
         Error::CacheExists(_) | Error::AlreadyExists(_) => Code::AlreadyExists,
         Error::InvalidArgument(_) => Code::InvalidArgument,
-        Error::FailedPrecondition(_) | Error::BuiltIn(_) => Code::FailedPrecondition,
+        Error::FailedPrecondition(_) | Error::WrongType(_) | Error::BuiltIn(_) => Code::FailedPrecondition,
         // For a full disk neither INTERNAL nor UNAVAILABLE: clients would try again at once.
         Error::ItemTooLarge { .. }
         | Error::ElementTooLarge { .. }

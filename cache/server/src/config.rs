@@ -32,6 +32,10 @@ pub struct Settings {
     /// in plaintext where it is named]
     #[arg(long, env = "KURA_PROTOSOCKET_LISTEN", value_name = "ADDR|off")]
     protosocket_listen: Option<String>,
+    /// Where RESP, the protocol of Redis, is served, over TLS (with --local in plaintext); 6379 is its
+    /// usual port [default: off]
+    #[arg(long, env = "KURA_RESP_LISTEN", value_name = "ADDR|off")]
+    resp_listen: Option<String>,
     /// Where /metrics, /healthz and /readyz are served [default: 127.0.0.1:9280; with --local off]
     #[arg(long, env = "KURA_ADMIN_LISTEN", value_name = "ADDR")]
     admin_listen: Option<String>,
@@ -109,6 +113,8 @@ pub struct Config {
     pub mode: Mode,
     /// Where protosocket is served, if at all: over TLS in secured mode, in plaintext in local mode.
     pub protosocket_listen: Option<SocketAddr>,
+    /// Where RESP is served, if at all: over TLS in secured mode, in plaintext in local mode.
+    pub resp_listen: Option<SocketAddr>,
     /// Where metrics and health are served, if at all.
     pub admin_listen: Option<SocketAddr>,
     /// The cell's host name.
@@ -175,6 +181,7 @@ impl Settings {
             ("local-listen", &mut self.local_listen),
             ("tls-listen", &mut self.tls_listen),
             ("protosocket-listen", &mut self.protosocket_listen),
+            ("resp-listen", &mut self.resp_listen),
             ("admin-listen", &mut self.admin_listen),
             ("cell", &mut self.cell),
             ("endpoint", &mut self.endpoint),
@@ -241,6 +248,13 @@ impl Settings {
             |text| if text == "off" { Some(None) } else { address(text).map(Some) },
             &format!("{ADDRESS}, or off"),
         );
+        let resp_listen = check.parse(
+            "resp-listen",
+            self.resp_listen.as_deref(),
+            None,
+            |text| if text == "off" { Some(None) } else { address(text).map(Some) },
+            &format!("{ADDRESS}, or off"),
+        );
         let admin_given = self.admin_listen.is_some();
         let admin = check.parse(
             "admin-listen",
@@ -276,11 +290,13 @@ impl Settings {
                 "must be a loopback address: plaintext without keys is for this machine only",
             );
         }
-        if local && protosocket_listen.is_some_and(|listen| !listen.ip().is_loopback()) {
-            check.mistake(
-                "protosocket-listen",
-                "must be a loopback address with --local: plaintext without keys is for this machine only",
-            );
+        for (setting, listen) in [("protosocket-listen", protosocket_listen), ("resp-listen", resp_listen)] {
+            if local && listen.is_some_and(|listen| !listen.ip().is_loopback()) {
+                check.mistake(
+                    setting,
+                    "must be a loopback address with --local: plaintext without keys is for this machine only",
+                );
+            }
         }
         let defaults = Limits::default();
         let limits = Limits {
@@ -381,6 +397,7 @@ impl Settings {
                 Mode::Secured { listen: tls_listen, certificate }
             },
             protosocket_listen,
+            resp_listen,
             admin_listen: (!local || admin_given).then_some(admin),
             cell,
             endpoint,

@@ -1,5 +1,6 @@
 //! The items of every cache, in this process's memory.
 
+mod change;
 mod collections;
 mod dictionary;
 mod leaderboard;
@@ -14,6 +15,8 @@ use std::time::Duration;
 use kura_base::{CacheName, Millis};
 use kura_engine::{Action, Config, Engine, Item, ItemType, Keyspace, Stats, Value, ValueRef};
 use parking_lot::RwLock;
+
+pub use change::Work;
 
 use crate::command::{Command, DataError, Hash, Reply, TtlChange};
 

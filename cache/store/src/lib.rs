@@ -16,8 +16,11 @@ pub use collections::{
     SetCommand, SetReply, Side, SortedSetCommand, SortedSetFetch, SortedSetReply, Source,
 };
 pub use command::{Command, Condition, DataError, Hash, HashCondition, Reply, TtlChange};
-pub use data::Data;
-pub use kura_engine::{Elements, Fields, ItemType, Keyspace, Scored, Stats, Value, ValueRef};
+pub use data::{Data, Work};
+pub use kura_engine::{
+    Action, Change, Collection, Dictionary, Elements, Fields, Item, ItemType, Keyspace, List, Scored, Set,
+    SortedSet, Stats, Value, ValueRef,
+};
 pub use kura_topics::{
     Config as TopicConfig, Discontinuity, End, Event, Message, Resume, Subscription, TopicError, TopicStats,
     Topics as TopicLog, Value as TopicValue,

@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use kura_commands::Commands;
 use kura_front_grpc::Front;
 use kura_front_protosocket::Front as Protosocket;
+use kura_front_resp::Front as Resp;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -38,6 +39,7 @@ impl Readiness {
 pub struct Watched {
     pub front: Arc<Front>,
     pub protosocket: Arc<Protosocket>,
+    pub resp: Arc<Resp>,
     pub commands: Arc<Commands>,
 }
 
@@ -93,6 +95,7 @@ fn metrics(watched: &Watched) -> String {
     let mut text = String::with_capacity(4096);
     watched.front.metrics().render(&mut text);
     watched.protosocket.metrics().render(&mut text);
+    watched.resp.metrics().render(&mut text);
     let stats = watched.commands.stats();
     for (name, kind, help, value) in [
         ("kura_items", "gauge", "Items held, expired ones not yet reclaimed included.", stats.items),

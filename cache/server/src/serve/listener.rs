@@ -10,6 +10,7 @@ use kura_front::DrainSignal;
 use kura_front_grpc::{Front, serve, serve_beside};
 use kura_front_http::{Http, Peer};
 use kura_front_protosocket::Front as Protosocket;
+use kura_front_resp::Front as Resp;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -84,14 +85,15 @@ pub async fn bind(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> Re
     Ok(Service { listener, tls: tls.map(TlsAcceptor::from) })
 }
 
-/// Listens for protosocket, if the configuration says so: over TLS wherever gRPC is, with the same
-/// certificate and nothing to negotiate.
-pub async fn bind_protosocket(
-    config: &Config,
+/// Listens for a protocol of its own port, if the configuration has it: over TLS wherever gRPC is,
+/// with the same certificate and nothing to negotiate.
+pub async fn bind_apart(
+    address: Option<SocketAddr>,
+    setting: &str,
     tls: Option<Arc<rustls::ServerConfig>>,
 ) -> Result<Option<Service>> {
-    let Some(address) = config.protosocket_listen else { return Ok(None) };
-    let listener = bind_tcp(address, "--protosocket-listen").await?;
+    let Some(address) = address else { return Ok(None) };
+    let listener = bind_tcp(address, setting).await?;
     let tls = tls.map(|tls| {
         let mut tls = tls.as_ref().clone();
         tls.alpn_protocols.clear();
@@ -159,6 +161,24 @@ impl Service {
                     Some(tls) => {
                         let stream = shake_hands(stream, &tls).await?;
                         kura_front_protosocket::serve(stream, front, drain).await
+                    }
+                }
+            }
+        };
+        self.accept_each(servers, serve).await;
+    }
+
+    /// Accepts RESP until dropped.
+    pub async fn accept_resp(self, servers: Servers, front: Arc<Resp>, drain: DrainSignal) {
+        let tls = self.tls.clone();
+        let serve = move |stream| {
+            let (tls, front, drain) = (tls.clone(), front.clone(), drain.clone());
+            async move {
+                match tls {
+                    None => kura_front_resp::serve(stream, front, drain).await,
+                    Some(tls) => {
+                        let stream = shake_hands(stream, &tls).await?;
+                        kura_front_resp::serve(stream, front, drain).await
                     }
                 }
             }

@@ -16,6 +16,7 @@ use kura_front::{Drain, drain};
 use kura_front_grpc::{Front, Options};
 use kura_front_http::Http;
 use kura_front_protosocket::Front as Protosocket;
+use kura_front_resp::Front as Resp;
 use kura_store::{Data, Registry, TopicLog};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -73,13 +74,18 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     let (drain, drain_signal) = drain();
     let readiness = admin::Readiness::default();
     let protosocket = Arc::new(Protosocket::new(commands.clone(), front.budget().clone()));
+    let resp = Resp::new(commands.clone(), front.budget().clone(), || random_bytes().ok());
+    let resp = Arc::new(resp);
     let servers = listener::Servers {
         workers: Arc::new(workers::Workers::start(config.workers)?),
         places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
         max_connections: config.max_connections,
     };
     let service = listener::bind(config, state.tls.clone()).await?;
-    let protosocket_service = listener::bind_protosocket(config, state.tls.clone()).await?;
+    let tls = || state.tls.clone();
+    let protosocket_service =
+        listener::bind_apart(config.protosocket_listen, "--protosocket-listen", tls()).await?;
+    let resp_service = listener::bind_apart(config.resp_listen, "--resp-listen", tls()).await?;
     let mut control = None;
     let mut metrics = None;
     if let Some(address) = config.admin_listen {
@@ -89,6 +95,7 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
             admin::Watched {
                 front: front.clone(),
                 protosocket: protosocket.clone(),
+                resp: resp.clone(),
                 commands: commands.clone(),
             },
             readiness.clone(),
@@ -104,6 +111,9 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     let mut accepting = JoinSet::new();
     if let Some(service) = protosocket_service {
         accepting.spawn(service.accept_protosocket(servers.clone(), protosocket, drain_signal.clone()));
+    }
+    if let Some(service) = resp_service {
+        accepting.spawn(service.accept_resp(servers.clone(), resp, drain_signal.clone()));
     }
     accepting.spawn(service.accept(servers, Fronts { grpc: front, http }, drain_signal));
     readiness.set(true);

@@ -56,7 +56,7 @@ impl Load {
         Self { elements, growth, scan: 0 }
     }
 
-    fn is_long(self) -> bool {
+    pub(super) fn is_long(self) -> bool {
         self.elements > ELEMENTS_AT_ONCE || self.growth > BYTES_AT_ONCE || self.scan > BYTES_AT_ONCE
     }
 }

@@ -1,0 +1,253 @@
+//! Who is on the other end, and what they get.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use kura_commands::Error;
+
+use crate::Front;
+use crate::call::{Answer, Call};
+use crate::described::{command, hello, info, shown, unknown_subcommand};
+use crate::parse::{Arguments, Bounds};
+use crate::reply::{Failure, Out, Reply};
+use crate::table::{COMMANDS, Entry, Kind, Session};
+
+/// The cache of whoever names none: Redis' name for the user that is meant then.
+const DEFAULT_CACHE: &str = "default";
+
+/// The peer of one connection.
+pub(crate) struct Caller {
+    session: Option<Arc<kura_commands::Session>>,
+    cache: String,
+    name: Vec<u8>,
+    id: u64,
+}
+
+/// What follows from a command.
+pub(crate) enum Next {
+    Answer(Answer),
+    /// The last answer of this connection.
+    Last(Reply),
+}
+
+impl Caller {
+    /// Somebody who has said nothing yet: nobody, unless everybody may come in.
+    pub(crate) fn stranger(front: &Front) -> Self {
+        Self {
+            session: front.commands.authenticate(b"").ok(),
+            cache: DEFAULT_CACHE.to_owned(),
+            name: Vec::new(),
+            id: front.next_id.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    /// Whether somebody is there whose rights are known.
+    pub(crate) fn is_known(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// How large the next command may be.
+    pub(crate) fn bounds(&self, front: &Front) -> Bounds {
+        match self.is_known() {
+            true => Bounds::known(front.commands.limits().max_request_bytes),
+            false => Bounds::STRANGER,
+        }
+    }
+
+    /// Carries out a command; counts it unless it takes long. The place is that in the table.
+    pub(crate) fn hear(
+        &mut self,
+        front: &Front,
+        arguments: Arguments<'_>,
+        out: &mut Out,
+    ) -> (Option<usize>, Result<Next, Failure>) {
+        let name = arguments.get(0);
+        let place = Entry::find(name);
+        (place, self.carry_out(front, place.and_then(|place| COMMANDS.get(place)), arguments, out))
+    }
+
+    fn carry_out(
+        &mut self,
+        front: &Front,
+        entry: Option<&Entry>,
+        arguments: Arguments<'_>,
+        out: &mut Out,
+    ) -> Result<Next, Failure> {
+        let name = arguments.get(0);
+        if self.session.is_none()
+            && !matches!(entry, Some(Entry { kind: Kind::Connection(it), .. }) if it.is_open())
+        {
+            return Err(no_authentication());
+        }
+        let Some(entry) = entry else {
+            return Err(Failure::said(format!(
+                "ERR unknown command '{}': this server does not have it; COMMAND LIST names those it has",
+                shown(name)
+            )));
+        };
+        if !entry.takes(arguments.len()) {
+            return Err(Failure::said(format!("ERR wrong number of arguments for '{}' command", entry.name)));
+        }
+        let arguments = arguments.from(1);
+        match entry.kind {
+            Kind::Connection(session) => {
+                if !session.is_open() {
+                    self.check(front)?;
+                }
+                self.talk(front, session, arguments, out)
+            }
+            Kind::Items(_, run) => {
+                let commands = &front.commands;
+                self.check(front)?;
+                let Some(session) = &self.session else { return Err(no_authentication()) };
+                let cache = commands.cache(session, &self.cache, entry.items(arguments))?;
+                let call = Call { commands, cache, now: commands.now(), arguments, random: front.random };
+                run(&call, out).map(Next::Answer)
+            }
+        }
+    }
+
+    /// Whether the caller's token still stands; one that does not leaves nobody.
+    fn check(&mut self, front: &Front) -> Result<(), Failure> {
+        let Some(session) = &self.session else { return Ok(()) };
+        let stands = front.commands.check(session);
+        if stands.is_err() {
+            self.session = None;
+        }
+        Ok(stands?)
+    }
+
+    fn talk(
+        &mut self,
+        front: &Front,
+        about: Session,
+        arguments: Arguments<'_>,
+        out: &mut Out,
+    ) -> Result<Next, Failure> {
+        let reply = match about {
+            Session::Auth => match arguments.len() {
+                1 => self.authenticate(front, DEFAULT_CACHE.as_bytes(), arguments.get(0))?,
+                2 => self.authenticate(front, arguments.get(0), arguments.get(1))?,
+                _ => return Err(Failure::syntax()),
+            },
+            Session::Hello => self.hello(front, arguments, out)?,
+            Session::Client => self.client(arguments)?,
+            Session::Command => command(arguments)?,
+            Session::Info => info(front),
+            Session::Echo => Reply::Bytes(bytes::Bytes::copy_from_slice(arguments.get(0))),
+            Session::Ping => match arguments.len() {
+                0 => Reply::Status("PONG"),
+                1 => Reply::Bytes(bytes::Bytes::copy_from_slice(arguments.get(0))),
+                _ => return Err(Failure::said("ERR wrong number of arguments for 'ping' command")),
+            },
+            Session::Quit => return Ok(Next::Last(Reply::OK)),
+            Session::Reset => {
+                let id = self.id;
+                *self = Self { id, ..Self::stranger(front) };
+                out.resp3 = false;
+                Reply::Status("RESET")
+            }
+            Session::Select => match arguments.get(0) {
+                b"0" => Reply::OK,
+                _ => return Err(Failure::said("ERR DB index is out of range: a cache has database 0 only")),
+            },
+        };
+        Ok(Next::Answer(reply.into()))
+    }
+
+    /// A token that is refused ends what the one before it allowed: the peer said that it is
+    /// somebody else now.
+    fn authenticate(&mut self, front: &Front, cache: &[u8], token: &[u8]) -> Result<Reply, Failure> {
+        self.session = None;
+        let wrong = |why: &str| Failure::said(format!("WRONGPASS {why}"));
+        let cache = std::str::from_utf8(cache)
+            .map_err(|_| wrong("the username is the name of a cache, and this one is no text"))?;
+        let session = front.commands.authenticate(token).map_err(|error| match error {
+            Error::Unauthenticated(_) if token.is_empty() => {
+                wrong("invalid username-password pair: the password is empty; it is an API key")
+            }
+            Error::Unauthenticated(why) => wrong(&format!("invalid username-password pair: {why}")),
+            other => other.into(),
+        })?;
+        self.session = Some(session);
+        cache.clone_into(&mut self.cache);
+        Ok(Reply::OK)
+    }
+
+    fn hello(&mut self, front: &Front, arguments: Arguments<'_>, out: &mut Out) -> Result<Reply, Failure> {
+        let resp3 = match arguments.get(0) {
+            _ if arguments.is_empty() => out.resp3,
+            b"2" => false,
+            b"3" => true,
+            _ => return Err(Failure::said("NOPROTO unsupported protocol version")),
+        };
+        let mut name = None;
+        let mut at = 1;
+        while at < arguments.len() {
+            let left = arguments.len() - at - 1;
+            match arguments.get(at).to_ascii_uppercase().as_slice() {
+                b"AUTH" if left >= 2 => {
+                    self.authenticate(front, arguments.get(at + 1), arguments.get(at + 2))?;
+                    at += 3;
+                }
+                b"SETNAME" if left >= 1 => {
+                    name = Some(arguments.get(at + 1));
+                    at += 2;
+                }
+                _ => {
+                    let option = shown(arguments.get(at));
+                    return Err(Failure::said(format!("ERR Syntax error in HELLO option '{option}'")));
+                }
+            }
+        }
+        if self.session.is_none() {
+            return Err(Failure::said(
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO \
+                 <proto> AUTH <user> <pass> option can be used to authenticate the client and select the \
+                 RESP protocol version at the same time",
+            ));
+        }
+        if let Some(name) = name {
+            self.set_name(name)?;
+        }
+        out.resp3 = resp3;
+        Ok(hello(resp3, self.id))
+    }
+
+    fn client(&mut self, arguments: Arguments<'_>) -> Result<Reply, Failure> {
+        let rest = arguments.from(1);
+        match (arguments.get(0).to_ascii_uppercase().as_slice(), rest.len()) {
+            (b"ID", 0) => Ok(Reply::count(self.id)),
+            (b"GETNAME", 0) if self.name.is_empty() => Ok(Reply::Null),
+            (b"GETNAME", 0) => Ok(Reply::Bytes(bytes::Bytes::copy_from_slice(&self.name))),
+            (b"SETNAME", 1) => self.set_name(rest.get(0)),
+            // The name and version of the library are nobody's concern here.
+            (b"SETINFO", 2) => match rest.get(0).to_ascii_uppercase().as_slice() {
+                b"LIB-NAME" | b"LIB-VER" => Ok(Reply::OK),
+                other => Err(Failure::said(format!("ERR Unrecognized option '{}'", shown(other)))),
+            },
+            (b"ID" | b"GETNAME" | b"SETNAME" | b"SETINFO", _) => {
+                Err(Failure::said("ERR wrong number of arguments for 'client' command"))
+            }
+            (other, _) => Err(unknown_subcommand("CLIENT", other)),
+        }
+    }
+
+    fn set_name(&mut self, name: &[u8]) -> Result<Reply, Failure> {
+        if name.len() > MAX_NAME_BYTES || !name.iter().all(u8::is_ascii_graphic) {
+            return Err(Failure::said(format!(
+                "ERR Client names cannot contain spaces, newlines or special characters, nor have more than \
+                 {MAX_NAME_BYTES} bytes"
+            )));
+        }
+        self.name = name.to_vec();
+        Ok(Reply::OK)
+    }
+}
+
+fn no_authentication() -> Failure {
+    Failure::said("NOAUTH Authentication required.")
+}
+
+/// Longest name that a connection can give itself.
+const MAX_NAME_BYTES: usize = 256;

@@ -1,0 +1,174 @@
+//! Changes that the caller spells out: for protocols whose commands answer more than [`Command`]
+//! and the commands on collections tell, such as how many fields were new.
+//!
+//! [`Command`]: crate::Command
+
+use std::sync::Arc;
+
+use kura_base::Millis;
+use kura_engine::{Action, Change, Collection, Item, Keyspace, ValueRef};
+
+use super::Data;
+use super::collections::{At, ELEMENTS_AT_ONCE, Load};
+use crate::DataError;
+use crate::collections::{Long, Outcome};
+
+/// What a command brings along and goes through.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Work {
+    load: Load,
+    /// The largest element that comes in, in bytes.
+    largest: usize,
+    /// Whether the whole collection may have to be looked through.
+    whole: bool,
+}
+
+impl Work {
+    /// The work of looking for so many elements.
+    #[must_use]
+    pub fn on(elements: usize) -> Self {
+        Self { load: Load::of_elements(elements), ..Self::default() }
+    }
+
+    /// The work of looking through the whole collection.
+    #[must_use]
+    pub fn on_all() -> Self {
+        Self { whole: true, ..Self::default() }
+    }
+
+    /// The work of writing elements of these sizes.
+    #[must_use]
+    pub fn writing(sizes: impl ExactSizeIterator<Item = usize> + Clone) -> Self {
+        let largest = sizes.clone().max().unwrap_or(0);
+        Self { load: Load::of_bytes(sizes), largest, whole: false }
+    }
+
+    /// The same where each element is stored twice, as in a sorted set.
+    #[must_use]
+    pub fn twice(mut self) -> Self {
+        self.load.growth *= 2;
+        self
+    }
+
+    /// The same where the whole collection may have to be looked through besides.
+    #[must_use]
+    pub fn and_all(self) -> Self {
+        Self { whole: true, ..self }
+    }
+
+    /// The largest element that comes in, in bytes.
+    #[must_use]
+    pub fn largest(&self) -> usize {
+        self.largest
+    }
+}
+
+impl Data {
+    /// Looks at an item of any type, counting the access; `None` if there is none. `read` runs
+    /// under the engine's lock: it should copy or share and do nothing slow.
+    pub fn look<R>(
+        &self,
+        cache: Keyspace,
+        key: &[u8],
+        now: Millis,
+        read: impl FnOnce(Item<'_>) -> R,
+    ) -> Option<R> {
+        self.engine.get(cache, key, now, read)
+    }
+
+    /// Looks at a scalar as [`look`](Self::look) does.
+    ///
+    /// # Errors
+    /// [`DataError::WrongType`].
+    pub fn look_at_scalar<R>(
+        &self,
+        cache: Keyspace,
+        key: &[u8],
+        now: Millis,
+        read: impl FnOnce(ValueRef<'_>) -> R,
+    ) -> Result<Option<R>, DataError> {
+        self.engine.get(cache, key, now, |item| super::scalar(&item).map(read)).transpose()
+    }
+
+    /// Looks at an item of any type and changes it, atomically for its key. `decide` runs under
+    /// the engine's lock.
+    ///
+    /// # Errors
+    /// [`DataError::TooLarge`]; the item is then as it was.
+    pub fn change<'v, R>(
+        &self,
+        cache: Keyspace,
+        key: &[u8],
+        now: Millis,
+        decide: impl FnOnce(Option<Item<'_>>) -> (Action<'v>, R),
+    ) -> Result<R, DataError> {
+        Ok(self.engine.update(cache, key, now, decide)?)
+    }
+
+    /// Reads a collection as it is at one moment, however long the reading takes.
+    ///
+    /// # Errors
+    /// [`DataError::WrongType`].
+    pub fn look_into<C: Collection + Send + 'static, R>(
+        &self,
+        cache: Keyspace,
+        name: &[u8],
+        work: Work,
+        now: Millis,
+        read: impl FnOnce(Option<C>) -> R + Send + 'static,
+    ) -> Result<Outcome<R>, DataError> {
+        let found = self.snapshot::<C>(At { cache, name, now })?;
+        let looked_at = found.as_ref().map_or(0, |found| {
+            if work.whole { usize::try_from(found.len()).unwrap_or(usize::MAX) } else { work.load.elements }
+        });
+        if found.as_ref().is_some_and(|found| Load::of_part(found, looked_at).is_long()) {
+            return Ok(Outcome::Long(Long::new(move || Ok(read(found)))));
+        }
+        Ok(Outcome::Done(read(found)))
+    }
+
+    /// Changes a collection, or makes one, atomically for its key. `change` is called once; it
+    /// sees an empty collection and no time if there is none.
+    ///
+    /// # Errors
+    /// [`DataError`]; the collection is then as it was.
+    pub fn change_within<C: Collection, R>(
+        self: &Arc<Self>,
+        cache: Keyspace,
+        name: &[u8],
+        work: Work,
+        now: Millis,
+        change: impl Fn(&mut C, Option<Millis>) -> (Change, R) + Send + 'static,
+    ) -> Result<Outcome<R>, DataError> {
+        let at = At { cache, name, now };
+        let mut load = work.load;
+        if work.whole {
+            load.scan = self.snapshot::<C>(at)?.map_or(0, |found| found.bytes());
+        }
+        self.edit(at, load, move |collection: &mut C, held| {
+            let (change, answer) = change(collection, held);
+            (change, Ok(answer))
+        })
+    }
+
+    /// Reads several collections of one type, each as it is at one moment, though not all at the
+    /// same.
+    ///
+    /// # Errors
+    /// [`DataError::WrongType`].
+    pub fn look_into_all<C: Collection + Send + 'static, R>(
+        &self,
+        cache: Keyspace,
+        names: &[&[u8]],
+        now: Millis,
+        read: impl FnOnce(Vec<Option<C>>) -> R + Send + 'static,
+    ) -> Result<Outcome<R>, DataError> {
+        let found = names.iter().map(|name| self.snapshot::<C>(At { cache, name, now }));
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        let elements: u64 = found.iter().flatten().map(Collection::len).sum();
+        if elements > ELEMENTS_AT_ONCE as u64 {
+            return Ok(Outcome::Long(Long::new(move || Ok(read(found)))));
+        }
+        Ok(Outcome::Done(read(found)))
+    }
+}
