@@ -27,6 +27,11 @@ pub(crate) fn text(number: f64) -> String {
     if text.contains("e-") { text } else { text.replace('e', "e+") }
 }
 
+/// The same without an exponent, as sums are stored. At most 310 characters in front of the point.
+pub(crate) fn plain(number: f64) -> String {
+    format!("{}", number + 0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

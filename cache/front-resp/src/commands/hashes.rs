@@ -145,7 +145,7 @@ pub(crate) fn hincrbyfloat(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failu
         if !sum.is_finite() {
             return Err(Failure::said("ERR increment would produce NaN or Infinity"));
         }
-        let sum = numbers::text(sum);
+        let sum = numbers::plain(sum);
         hash.set(&field, sum.as_bytes());
         Ok(Edit::new(true, Reply::text(sum)))
     })

@@ -237,10 +237,19 @@ pub(crate) fn getrange(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> 
     let (start, end) = (call.integer(1)?, call.integer(2)?);
     let part = call.commands.look_at_scalar(&call.cache, call.key(), call.now, |value| {
         let value = value.as_bytes();
-        let (from, to) = super::lists::span(start, end, value.len() as u64);
+        let (from, to) = substring(start, end, value.len() as u64);
         Bytes::copy_from_slice(value.get(from as usize..to as usize).unwrap_or_default())
     })?;
     Ok(Reply::Bytes(part.unwrap_or_default()).into())
+}
+
+/// As a range of a list, but that an end before the first byte is the first byte, as in Redis.
+fn substring(start: i64, end: i64, len: u64) -> (u64, u64) {
+    let before = |index: i64| index < 0 && index.unsigned_abs() > len;
+    if start < 0 && end < 0 && start > end {
+        return (0, 0);
+    }
+    super::lists::span(start, if before(end) { 0 } else { end }, len)
 }
 
 pub(crate) fn setrange(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
@@ -311,7 +320,7 @@ pub(crate) fn incrbyfloat(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failur
         if !sum.is_finite() {
             return Err(Failure::said("ERR increment would produce NaN or Infinity"));
         }
-        let sum = numbers::text(sum);
+        let sum = numbers::plain(sum);
         Ok((Some((sum.clone().into_bytes(), end)), sum))
     })?;
     Ok(Reply::text(sum).into())

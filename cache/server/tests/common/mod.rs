@@ -6,6 +6,7 @@
 pub mod http;
 pub mod proto;
 pub mod raw;
+pub mod resp;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -48,6 +49,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// Where protosocket is, for a server that was started with it.
     pub protosocket: Option<SocketAddr>,
+    /// Where RESP is, for a server that was started with it.
+    pub resp: Option<SocketAddr>,
     /// The authority that its clients trust; none in plaintext.
     ca: Option<Vec<u8>>,
 }
@@ -98,6 +101,24 @@ impl Server {
         server
     }
 
+    /// Starts one in plaintext local mode that speaks RESP too.
+    pub fn local_with_resp(arguments: &[&str]) -> Self {
+        let address = free_address();
+        let listen = address.to_string();
+        let mut server = Self::local(&[&["--resp-listen", &listen], arguments].concat());
+        server.resp = Some(address);
+        server
+    }
+
+    /// Starts the secured service, which speaks RESP too.
+    pub fn secured_with_resp(data_dir: &Path, arguments: &[&str]) -> Self {
+        let address = free_address();
+        let listen = address.to_string();
+        let mut server = Self::secured(data_dir, &[&["--resp-listen", &listen], arguments].concat());
+        server.resp = Some(address);
+        server
+    }
+
     fn start(mode: &[&str], arguments: &[&str], address: SocketAddr) -> Self {
         let mut command = kura();
         if !mode.contains(&"--local") && !arguments.contains(&"--admin-listen") {
@@ -115,7 +136,7 @@ impl Server {
             said.push_str(&line);
         }
         std::thread::spawn(move || stderr.read_to_end(&mut Vec::new()));
-        Self { child, address, protosocket: None, ca: None }
+        Self { child, address, protosocket: None, resp: None, ca: None }
     }
 
     /// Where clients connect.
