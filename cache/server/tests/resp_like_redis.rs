@@ -8,7 +8,7 @@
 //! - fractions are written in their shortest form here, as in Redis 7.2, and INCRBYFLOAT computes in 64
 //!   bits, not 80;
 //! - arguments are looked at before the item here, so a wrong one is told whatever is stored; Redis'
-//!   GETEX and LINDEX look at the item first;
+//!   GETEX, LINDEX and LSET look at the item first;
 //! - SPOP, SRANDMEMBER: chance;
 //! - texts of errors differ behind the code, and so do those of commands that are not there.
 
@@ -183,7 +183,7 @@ const TEMPLATES: &str = "
     LINDEX list place
     LTRIM list index index
     LTRIM list 0 6
-    LSET list index value
+    LSET list place value
     LINSERT list BEFORE value value
     LINSERT list AFTER value value
     LINSERT list BESIDE value value
