@@ -103,6 +103,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
             "kura-front-grpc",
             "kura-front-http",
             "kura-front-protosocket",
+            "kura-front-resp",
         ],
         "feeds every decoder",
     ),

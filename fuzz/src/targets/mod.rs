@@ -12,6 +12,7 @@ mod percent;
 mod permissions;
 mod record;
 mod request;
+mod resp;
 mod response_head;
 mod scalar;
 mod timeout;
@@ -45,5 +46,6 @@ pub fn all() -> Vec<Target> {
         increment::TARGET,
         http_query::TARGET,
         web_frames::TARGET,
+        resp::TARGET,
     ]
 }
