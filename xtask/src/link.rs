@@ -5,7 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::{closing::closing_lines, process::Run, project::Project, setup, stage::Outcome};
+use crate::{
+    closing::closing_lines,
+    output::{self, Stream},
+    process::Run,
+    project::Project,
+    setup,
+    stage::Outcome,
+};
 
 /// A few minutes, and as much again on a busy machine.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -33,7 +40,7 @@ pub(crate) fn oracle(project: &Project) -> Result<Outcome> {
 pub(crate) fn packets(project: &Project) -> Result<Outcome> {
     let mut remarks = Vec::new();
     let mut run = |who: &str, user: Option<&str>| -> Result<()> {
-        println!("as {who}");
+        output::show(Stream::Out, format!("as {who}"));
         let closing = pytest(project, "conformance/link/packets", user)?;
         remarks.extend(closing.into_iter().map(|line| format!("as {who}: {line}")));
         Ok(())
@@ -53,8 +60,8 @@ fn pytest(project: &Project, suite: &str, user: Option<&str>) -> Result<Vec<Stri
     let python = setup::link_python(project)?;
     let mut run = Run::new(python).args(["-m", "pytest"]).arg(project.source(suite));
     run = run.env("PYTHONDONTWRITEBYTECODE", "1").env("CI", "true").limit(LIMIT);
-    // A build's output may be elsewhere than in the sources.
-    run = run.env("CARGO_TARGET_DIR", project.target(""));
+    // A build's output may be elsewhere than in the sources, and is complete: cargo is not to be asked again.
+    run = run.env("CARGO_TARGET_DIR", project.target("")).env("KURA_BUILT", "1");
     if let Some(user) = user {
         run = run.env("KURA_LINK_AS", user);
     }

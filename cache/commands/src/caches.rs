@@ -2,7 +2,7 @@
 //! event loop.
 
 use kura_base::CacheName;
-use kura_tokens::Need;
+use kura_tokens::{Managed, Need};
 
 use crate::{Commands, Error, Session};
 
@@ -13,7 +13,7 @@ impl Commands {
     /// [`Error::PermissionDenied`], [`Error::InvalidArgument`] for the name,
     /// [`Error::CacheExists`], [`Error::TooMany`], [`Error::Storage`].
     pub fn create_cache(&self, session: &Session, name: &str) -> Result<(), Error> {
-        session.authorize(Need::Control, name)?;
+        session.authorize_managing(Need::Write, Managed::Caches)?;
         self.add_cache(&CacheName::parse(name)?)
     }
 
@@ -22,7 +22,7 @@ impl Commands {
     /// # Errors
     /// [`Error::PermissionDenied`], [`Error::CacheNotFound`], [`Error::Storage`].
     pub fn delete_cache(&self, session: &Session, name: &str) -> Result<(), Error> {
-        session.authorize(Need::Control, name)?;
+        session.authorize_managing(Need::Write, Managed::Caches)?;
         match CacheName::parse(name) {
             Ok(name) => self.remove_cache(&name),
             Err(_) => Err(Error::CacheNotFound(name.to_owned())),
@@ -34,7 +34,7 @@ impl Commands {
     /// # Errors
     /// [`Error::PermissionDenied`], [`Error::CacheNotFound`].
     pub fn flush_cache(&self, session: &Session, name: &str) -> Result<(), Error> {
-        session.authorize(Need::Control, name)?;
+        session.authorize_managing(Need::Write, Managed::Caches)?;
         match CacheName::parse(name) {
             Ok(name) if self.empty(&name) => Ok(()),
             _ => Err(Error::CacheNotFound(name.to_owned())),
@@ -51,7 +51,7 @@ impl Commands {
         after: &str,
         limit: usize,
     ) -> Result<(Vec<CacheName>, bool), Error> {
-        session.authorize(Need::Control, "")?;
+        session.authorize_managing(Need::Read, Managed::Caches)?;
         let mut caches = self.registry.caches();
         caches.retain(|name| name.as_str() > after);
         let more = caches.len() > limit;

@@ -2,7 +2,7 @@
 
 use kura_base::{NameError, TtlError};
 use kura_store::{DataError, RegistryError};
-use kura_tokens::TokenError;
+use kura_tokens::{MintError, TokenError};
 
 /// Why a command was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,18 @@ pub enum Error {
     /// A cache of that name is there already.
     #[error("Cache already exists: {0}")]
     CacheExists(String),
+    /// No key or role of that id.
+    #[error("{0}")]
+    NotFound(String),
+    /// A role of that name is there already.
+    #[error("{0}")]
+    AlreadyExists(String),
+    /// It is built in and cannot be changed.
+    #[error("{0}")]
+    BuiltIn(String),
+    /// There are as many as may be.
+    #[error("{0}")]
+    LimitReached(String),
     /// The request contradicts the protocol's rules.
     #[error("{0}")]
     InvalidArgument(String),
@@ -32,6 +44,14 @@ pub enum Error {
         bytes: u64,
         /// What is allowed, in bytes.
         limit: u64,
+    },
+    /// One element of a collection is larger than the server takes.
+    #[error("element size: {bytes} bytes; at most {limit} are allowed")]
+    ElementTooLarge {
+        /// The element (of a dictionary: its field or its value), in bytes.
+        bytes: usize,
+        /// What is allowed, in bytes.
+        limit: usize,
     },
     /// As many as the server's configuration allows are there already.
     #[error("{what}: at most {limit} are allowed; delete some or raise {setting}")]
@@ -68,6 +88,11 @@ impl From<RegistryError> for Error {
             RegistryError::TooManyCaches { limit } => {
                 Self::TooMany { what: "caches", limit, setting: "max-caches" }
             }
+            RegistryError::TooManyKeys { .. } | RegistryError::TooManyRoles { .. } => {
+                Self::LimitReached(error.to_string())
+            }
+            RegistryError::NoSuchRole { .. } => Self::NotFound(error.to_string()),
+            RegistryError::RoleExists { .. } => Self::AlreadyExists(error.to_string()),
             other => Self::Storage(other.to_string()),
         }
     }
@@ -81,6 +106,12 @@ impl From<NameError> for Error {
 
 impl From<TtlError> for Error {
     fn from(error: TtlError) -> Self {
+        Self::InvalidArgument(error.to_string())
+    }
+}
+
+impl From<MintError> for Error {
+    fn from(error: MintError) -> Self {
         Self::InvalidArgument(error.to_string())
     }
 }

@@ -7,10 +7,15 @@
 //! is there such a cache (NOT_FOUND), is the request sound (INVALID_ARGUMENT and limits). A bad
 //! token on a cache that does not exist therefore answers UNAUTHENTICATED.
 
+mod api_keys;
 mod caches;
+mod collections;
 mod error;
 mod items;
+mod mint;
+mod roles;
 mod session;
+mod sessions;
 mod signing_keys;
 
 use std::sync::Arc;
@@ -20,12 +25,22 @@ use kura_store::{Data, Registry};
 use kura_tokens::SigningSecret;
 use parking_lot::Mutex;
 
+pub use api_keys::ApiKeyInfo;
+pub use collections::{Long, Outcome};
 pub use error::Error;
 pub use items::{Cache, Items};
 pub use kura_store::{
-    Command, Condition, Hash, HashCondition, ItemType, Reply, Stats, TtlChange, Value, ValueRef,
+    Aggregate, CollectionTtl, Command, Condition, DictionaryCommand, DictionaryReply, Element, Elements,
+    Fields, Hash, HashCondition, ItemType, LeaderboardCommand, LeaderboardReply, ListCommand, ListReply,
+    ListSpan, Order, Reply, ScoreBound, ScoreRange, Scored, SetCommand, SetReply, Side, SortedSetCommand,
+    SortedSetFetch, SortedSetReply, Source, Stats, TtlChange, Value, ValueRef,
 };
-pub use session::{Authentication, Session};
+pub use kura_tokens::rules::PermissionSet;
+pub use kura_tokens::{Access, CacheSelector, Grant, ItemSelector, Managed, NameSelector, Need, Permissions};
+pub use mint::{ApiToken, DisposableToken, NewApiToken, NewDisposableToken};
+pub use roles::{Deletion, NewRole, Role, RoleKind};
+pub use session::Session;
+pub use sessions::Authentication;
 pub use signing_keys::CreatedSigningKey;
 
 /// What the commands need to run.
@@ -36,6 +51,8 @@ pub struct Parts {
     pub data: Arc<Data>,
     /// What signs this server's tokens.
     pub secret: SigningSecret,
+    /// What clients of a token that is made here shall connect to, as `host` or `host:port`.
+    pub endpoint: String,
     /// Who may come in without a token.
     pub authentication: Authentication,
     /// What is refused.
@@ -48,7 +65,8 @@ pub struct Parts {
 pub struct Commands {
     registry: Arc<Registry>,
     data: Arc<Data>,
-    sessions: session::Sessions,
+    sessions: sessions::Sessions,
+    endpoint: String,
     limits: Limits,
     clock: Arc<dyn Clock>,
     /// Held while caches come and go, so that the registry and the items agree.
@@ -63,7 +81,8 @@ impl Commands {
             parts.data.add_cache(cache);
         }
         Self {
-            sessions: session::Sessions::new(parts.registry.clone(), parts.secret, parts.authentication),
+            sessions: sessions::Sessions::new(parts.registry.clone(), parts.secret, parts.authentication),
+            endpoint: parts.endpoint,
             registry: parts.registry,
             data: parts.data,
             limits: parts.limits,

@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod apart;
+mod collection;
 mod engine;
 mod ghost;
 mod hash;
@@ -43,6 +44,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+pub use collection::{Elements, Fields, Scored};
 pub use engine::{Config, Engine};
 pub use item::{Action, Item, ItemType, Keyspace, TooLarge, Value, ValueRef};
 pub use stats::Stats;

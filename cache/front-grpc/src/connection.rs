@@ -142,14 +142,14 @@ where
                 (Begun::Answered, Some(began)) => {
                     front.metrics.latency.observe(Way::AtOnce, began.elapsed());
                 }
-                (Begun::Waiting(call, message), None) => {
-                    tokio::spawn(call.run(message));
+                (Begun::Waiting(call, stage), None) => {
+                    tokio::spawn(call.run(stage));
                     begun += 1;
                 }
-                (Begun::Waiting(call, message), Some(began)) => {
+                (Begun::Waiting(call, stage), Some(began)) => {
                     let front = front.clone();
                     tokio::spawn(async move {
-                        call.run(message).await;
+                        call.run(stage).await;
                         front.metrics.latency.observe(Way::Waited, began.elapsed());
                     });
                     begun += 1;

@@ -32,6 +32,7 @@ impl Client {
             registry: Arc::new(Registry::in_memory().unwrap()),
             data: Arc::new(Data::new(64 << 20, 1)),
             secret: SigningSecret::from_bytes([1; 32]),
+            endpoint: "cell".to_owned(),
             authentication: Authentication::Optional,
             limits: Limits::default(),
             clock: Arc::new(SystemClock),

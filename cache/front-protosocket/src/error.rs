@@ -12,11 +12,15 @@ pub(crate) fn code(error: &Error) -> Code {
     match error {
         Error::Unauthenticated(_) => Code::Unauthenticated,
         Error::PermissionDenied(_) => Code::PermissionDenied,
-        Error::CacheNotFound(_) => Code::NotFound,
-        Error::CacheExists(_) => Code::AlreadyExists,
+        Error::CacheNotFound(_) | Error::NotFound(_) => Code::NotFound,
+        Error::CacheExists(_) | Error::AlreadyExists(_) => Code::AlreadyExists,
         Error::InvalidArgument(_) => Code::InvalidArgument,
-        Error::FailedPrecondition(_) => Code::FailedPrecondition,
+        Error::FailedPrecondition(_) | Error::BuiltIn(_) => Code::FailedPrecondition,
         // For a full disk neither INTERNAL nor UNAVAILABLE: clients would try again at once.
-        Error::ItemTooLarge { .. } | Error::TooMany { .. } | Error::Storage(_) => Code::ResourceExhausted,
+        Error::ItemTooLarge { .. }
+        | Error::ElementTooLarge { .. }
+        | Error::TooMany { .. }
+        | Error::LimitReached(_)
+        | Error::Storage(_) => Code::ResourceExhausted,
     }
 }

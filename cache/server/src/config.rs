@@ -11,6 +11,7 @@ use check::{Check, parse_duration};
 use clap::Args;
 use kura_base::Limits;
 
+use crate::admin::parse_endpoint;
 use crate::identity::{Cell, default_data_dir};
 
 /// The settings as typed. Each is also a `KURA_…` variable and a key of the configuration file.
@@ -36,6 +37,10 @@ pub struct Settings {
     /// [default: cell-1.kura.internal]
     #[arg(long, env = "KURA_CELL", value_name = "NAME")]
     cell: Option<String>,
+    /// What clients of tokens made over the wire are told to connect to, as HOST or HOST:PORT
+    /// [default: the cell, with the port of --tls-listen unless that is 443]
+    #[arg(long, env = "KURA_ENDPOINT", value_name = "HOST[:PORT]")]
+    endpoint: Option<String>,
     /// Where caches, keys and certificates are kept [default: /var/lib/kura for root, else kura below $XDG_DATA_HOME or ~/.local/share; with --local none]
     #[arg(long, env = "KURA_DATA_DIR", value_name = "DIR")]
     data_dir: Option<String>,
@@ -88,6 +93,8 @@ pub struct Config {
     pub admin_listen: Option<SocketAddr>,
     /// The cell's host name.
     pub cell: Cell,
+    /// What clients of tokens made over the wire are told to connect to, `host` or `host:port`.
+    pub endpoint: String,
     /// Where durable state is kept; none keeps it in memory.
     pub data_dir: Option<PathBuf>,
     /// Memory for items, in bytes.
@@ -134,7 +141,7 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 impl Settings {
-    fn table(&mut self) -> [(&'static str, &mut Option<String>); 18] {
+    fn table(&mut self) -> [(&'static str, &mut Option<String>); 19] {
         [
             ("local", &mut self.local),
             ("local-listen", &mut self.local_listen),
@@ -142,6 +149,7 @@ impl Settings {
             ("protosocket-listen", &mut self.protosocket_listen),
             ("admin-listen", &mut self.admin_listen),
             ("cell", &mut self.cell),
+            ("endpoint", &mut self.endpoint),
             ("data-dir", &mut self.data_dir),
             ("tls-cert", &mut self.tls_cert),
             ("tls-key", &mut self.tls_key),
@@ -213,6 +221,13 @@ impl Settings {
             Cell::default(),
             |text| Cell::parse(text).ok(),
             "a host name such as cell-1.kura.internal",
+        );
+        let endpoint = check.parse(
+            "endpoint",
+            self.endpoint.as_deref(),
+            if local { local_listen.to_string() } else { endpoint_of(&cell, tls_listen) },
+            |text| parse_endpoint(text.to_owned()).ok(),
+            "a host name with or without a port, such as cache.example.com:8443",
         );
         let certificate = check.certificate(self.tls_cert.take(), self.tls_key.take(), local);
         if local && self.tls_listen.is_some() {
@@ -298,6 +313,7 @@ impl Settings {
             protosocket_listen,
             admin_listen: (!local || admin_given).then_some(admin),
             cell,
+            endpoint,
             data_dir,
             memory_bytes: memory as u64,
             workers,
@@ -312,6 +328,14 @@ impl Settings {
 /// What the budget of bytes in flight can count.
 const MAX_INFLIGHT: usize = u32::MAX as usize;
 const ADDRESS: &str = "an address and port such as 127.0.0.1:8443 or [::]:8443";
+
+/// SDKs dial port 443 unless they are told another.
+fn endpoint_of(cell: &Cell, listen: SocketAddr) -> String {
+    match listen.port() {
+        443 => cell.to_string(),
+        port => format!("{cell}:{port}"),
+    }
+}
 
 fn half_of_ram() -> usize {
     let pages = rustix::system::sysinfo();

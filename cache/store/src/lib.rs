@@ -4,13 +4,20 @@
 //! revocations), on disk. [`Command`] and [`Reply`] are the language between `commands` and
 //! [`Data`].
 
+mod collections;
 mod command;
 mod data;
 mod registry;
 
+pub use collections::{
+    Aggregate, CollectionTtl, DictionaryCommand, DictionaryReply, Element, LeaderboardCommand,
+    LeaderboardReply, ListCommand, ListReply, ListSpan, Long, Order, Outcome, ScoreBound, ScoreRange,
+    SetCommand, SetReply, Side, SortedSetCommand, SortedSetFetch, SortedSetReply, Source,
+};
 pub use command::{Command, Condition, DataError, Hash, HashCondition, Reply, TtlChange};
 pub use data::Data;
-pub use kura_engine::{ItemType, Keyspace, Stats, Value, ValueRef};
+pub use kura_engine::{Elements, Fields, ItemType, Keyspace, Scored, Stats, Value, ValueRef};
 pub use registry::{
-    ENDED_KEYS_SECONDS, KEY_ID_PREFIX, KeyRecord, MAX_ENDED_KEYS, Registry, RegistryError, SigningKeyRecord,
+    ENDED_KEYS_SECONDS, KEY_ID_PREFIX, KeyRecord, MAX_ENDED_KEYS, ROLE_ID_PREFIX, Registry, RegistryError,
+    RoleRecord, SigningKeyRecord,
 };

@@ -1,11 +1,15 @@
 //! The parsers that read what a peer sent, each with what must hold of it.
 
+mod collection;
 mod connection;
 mod endpoint;
 mod fields;
 mod frames;
 mod increment;
+mod leaderboard;
 mod percent;
+mod protosocket;
+mod protosocket_stream;
 mod record;
 mod request;
 mod response_head;
@@ -23,9 +27,13 @@ pub fn all() -> Vec<Target> {
     vec![
         fields::TARGET,
         scalar::TARGET,
+        collection::TARGET,
+        leaderboard::TARGET,
         request::TARGET,
         connection::TARGET,
         timeout::TARGET,
+        protosocket::TARGET,
+        protosocket_stream::TARGET,
         frames::TARGET,
         response_head::TARGET,
         percent::TARGET,

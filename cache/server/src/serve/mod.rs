@@ -180,6 +180,7 @@ impl State {
             registry: registry.clone(),
             data,
             secret,
+            endpoint: config.endpoint.clone(),
             authentication,
             limits: config.limits.clone(),
             clock: clock.clone(),

@@ -24,6 +24,7 @@ pub(super) fn key(id: &str) -> KeyRecord {
         expires: Some(1_800_000_000),
         fingerprint: std::array::from_fn(|byte| byte as u8 * 8),
         revoked: None,
+        refresh: None,
     }
 }
 
