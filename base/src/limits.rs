@@ -15,6 +15,9 @@ pub struct Limits {
     /// Largest item, key and value together, in bytes; over it RESOURCE_EXHAUSTED with
     /// `err: item_size_limit_exceeded`. Momento advertises 4,883 KiB plus room for the key.
     pub max_item_bytes: usize,
+    /// Largest element of a collection in bytes (of a dictionary: field or value); over it
+    /// RESOURCE_EXHAUSTED with `err: element_size_limit_exceeded`. Momento: 128 KB.
+    pub max_element_bytes: usize,
     /// Longest key in bytes; over it INVALID_ARGUMENT. Momento documents none; ours is the
     /// largest length that the engine's item header holds.
     pub max_key_bytes: usize,
@@ -36,6 +39,7 @@ impl Default for Limits {
         Self {
             max_request_bytes: 5_242_880,
             max_item_bytes: 4883 * 1024 + 64 * 1024,
+            max_element_bytes: 128 * 1024,
             max_key_bytes: 65_535,
             max_ttl: Duration::from_secs(365 * 24 * 3600),
             max_caches: 10_000,

@@ -72,9 +72,11 @@ impl From<DataError> for Error {
     fn from(error: DataError) -> Self {
         match error {
             DataError::CacheNotFound(name) => Self::CacheNotFound(name),
-            DataError::NotAnInteger | DataError::Overflow { .. } => {
-                Self::FailedPrecondition(error.to_string())
-            }
+            DataError::NotAnInteger
+            | DataError::Overflow { .. }
+            | DataError::WrongType { .. }
+            | DataError::NotANumber { .. } => Self::FailedPrecondition(error.to_string()),
+            DataError::NoRoom { .. } => Self::Storage(error.to_string()),
             DataError::TooLarge(too_large) => {
                 Self::ItemTooLarge { bytes: too_large.bytes, limit: too_large.limit }
             }

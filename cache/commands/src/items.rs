@@ -82,6 +82,19 @@ impl Commands {
         now: Millis,
         sink: impl FnOnce(ValueRef<'_>),
     ) -> Result<Reply, Error> {
+        self.check_key(&cache, key)?;
+        let bytes = key.len() + command.value_bytes();
+        if bytes > self.limits.max_item_bytes {
+            return Err(Error::ItemTooLarge {
+                bytes: bytes as u64,
+                limit: self.limits.max_item_bytes as u64,
+            });
+        }
+        Ok(self.data.execute(cache.keyspace, key, command, now, sink)?)
+    }
+
+    /// Whether the session may use this key, and whether it is one.
+    pub(crate) fn check_key(&self, cache: &Cache, key: &[u8]) -> Result<(), Error> {
         cache.authorize_key(key)?;
         if key.is_empty() {
             return Err(Error::InvalidArgument(
@@ -95,14 +108,7 @@ impl Commands {
                 self.limits.max_key_bytes
             )));
         }
-        let bytes = key.len() + command.value_bytes();
-        if bytes > self.limits.max_item_bytes {
-            return Err(Error::ItemTooLarge {
-                bytes: bytes as u64,
-                limit: self.limits.max_item_bytes as u64,
-            });
-        }
-        Ok(self.data.execute(cache.keyspace, key, command, now, sink)?)
+        Ok(())
     }
 
     /// Reclaims a bounded amount of dead memory; true if there is more to do.

@@ -114,7 +114,7 @@ fn compact(bytes: Bytes) -> Bytes {
 /// A stored item, borrowed while its shard is locked.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
-    /// The value.
+    /// The value of a scalar; means nothing otherwise.
     pub value: ValueRef<'a>,
     /// From this time on the item is gone. Times after the year 10889 (2^48 - 1 ms) are held
     /// as that.

@@ -91,6 +91,18 @@ impl Set {
         self.0.main.remove(element)
     }
 
+    /// Removes all elements.
+    pub fn clear(&mut self) {
+        self.0.main.remove_range(0..u64::MAX);
+    }
+
+    /// Removes the elements at these indices of [`elements`](Self::elements), which rise.
+    pub fn remove_at(&mut self, indices: impl DoubleEndedIterator<Item = u64>) {
+        for index in indices.rev() {
+            self.0.main.remove_range(index..index + 1);
+        }
+    }
+
     /// All elements, in no order that means anything.
     #[must_use]
     pub fn elements(&self) -> Elements {
