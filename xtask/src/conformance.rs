@@ -18,6 +18,9 @@ use crate::{
 /// The article's cell, under a name of our own: the one the suites and the demo talk to.
 pub(crate) const CELL: &str = "cell-ap-northeast-1-1.kura.internal";
 
+/// Where protosocket is served: in plaintext in local mode.
+const PROTOSOCKET: &str = "127.0.0.1:9004";
+
 /// The longest suite waits for many time-to-lives to pass.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
@@ -100,10 +103,14 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
 
     let mut serve = Run::new(&kura).arg("serve");
     serve = match mode {
-        Mode::Local => serve.arg("--local"),
+        Mode::Local => serve.args(["--local", "--protosocket-listen", PROTOSOCKET]),
         Mode::V1 | Mode::V2 => {
             let serve = serve.arg("--data-dir").arg(&data).args(["--cell", CELL]);
-            serve.args(["--tls-listen", "127.0.0.1:443"])
+            let serve = serve.args(["--tls-listen", "127.0.0.1:443", "--protosocket-listen", PROTOSOCKET]);
+            // What is listed publicly has a zone in which nobody listens.
+            let private = format!("apne1-az1={PROTOSOCKET}");
+            let public = format!("{private},apne1-az4=127.0.0.1:9");
+            serve.args(["--advertise", &public, "--advertise-private", &private])
         }
     };
     let server = Server::start(&serve, &log)?;
