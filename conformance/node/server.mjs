@@ -1,26 +1,12 @@
 // The server under test, as the environment names it (../README.md).
 
 import {randomUUID} from 'node:crypto';
-import {createRequire} from 'node:module';
+import {recording} from './called.mjs';
+import {env, mode, sdk} from './sdk.mjs';
 
-export const mode = env('KURA_MODE');
-if (!['local', 'v1', 'v2'].includes(mode)) {
-  throw new Error(`KURA_MODE=${mode}: expected local, v1 or v2`);
-}
-if (mode !== 'local') {
-  // Read when the SDK is loaded, so that is done below and not by an import above.
-  process.env.GRPC_DEFAULT_SSL_ROOTS_FILE_PATH = env('KURA_CA');
-}
+export {mode, sdk};
 
-export const sdk = createRequire(import.meta.url)('@gomomento/sdk');
-
-function env(name) {
-  const value = process.env[name];
-  if (!value) {
-    throw new Error(`${name} must be set, see conformance/README.md`);
-  }
-  return value;
-}
+const quiet = new sdk.NoopMomentoLoggerFactory();
 
 /** A name no other test uses. */
 export const unique = (prefix = 'key') => `${prefix}-${randomUUID()}`;
@@ -54,10 +40,43 @@ function forge(token) {
   return token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1);
 }
 
-export function makeClient(credentialProvider = credentials()) {
-  return sdk.CacheClient.create({
-    configuration: sdk.Configurations.Laptop.v1(new sdk.NoopMomentoLoggerFactory()),
+/** Credentials made from a disposable token or an API key, as the SDK hands them over. */
+export function tokenCredentials(token) {
+  if (mode !== 'local') {
+    return sdk.CredentialProvider.fromString({apiKey: token});
+  }
+  const {api_key} = JSON.parse(Buffer.from(token, 'base64').toString());
+  const local = credentials();
+  // A local server is plaintext, which no provider for keys is.
+  return {
+    getAuthToken: () => api_key,
+    getCacheEndpoint: () => local.getCacheEndpoint(),
+    getControlEndpoint: () => local.getControlEndpoint(),
+    getTokenEndpoint: () => local.getTokenEndpoint(),
+    isEndpointSecure: () => local.isEndpointSecure(),
+  };
+}
+
+export async function makeClient(credentialProvider = credentials()) {
+  const client = await sdk.CacheClient.create({
+    configuration: sdk.Configurations.Laptop.v1(quiet),
     credentialProvider,
     defaultTtlSeconds: 60,
   });
+  return recording(client, 'CacheClient');
+}
+
+export function makeTopicClient(credentialProvider = credentials()) {
+  const configuration = sdk.TopicConfigurations.Default.v1(quiet);
+  return recording(new sdk.TopicClient({configuration, credentialProvider}), 'TopicClient');
+}
+
+export function makeAuthClient(credentialProvider = credentials()) {
+  return recording(new sdk.AuthClient({credentialProvider}), 'AuthClient');
+}
+
+export function makeLeaderboardClient(credentialProvider = credentials()) {
+  const configuration = sdk.LeaderboardConfigurations.Laptop.v1(quiet);
+  const client = new sdk.PreviewLeaderboardClient({configuration, credentialProvider});
+  return recording(client, 'PreviewLeaderboardClient');
 }

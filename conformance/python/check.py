@@ -13,7 +13,7 @@ ITEMS = 100
 
 
 def main() -> None:
-    with server.sync_client() as client:
+    with server.Sync.cache() as client:
         made = client.create_cache(CACHE)
         expect(made, (CreateCache.Success, CreateCache.CacheAlreadyExists))
         expect(client.set(CACHE, "foo", "bar"), CacheSet.Success)

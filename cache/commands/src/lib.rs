@@ -111,6 +111,12 @@ impl Commands {
         self.sessions.authenticate(token, self.now())
     }
 
+    /// The session of a caller whose credentials come later, with the request. It may do nothing.
+    #[must_use]
+    pub fn nobody(&self) -> Arc<Session> {
+        self.sessions.nobody.clone()
+    }
+
     /// Whether a session found earlier still stands: not expired, not revoked. Costs two
     /// comparisons unless a revocation happened since.
     ///

@@ -65,6 +65,15 @@ pub struct ApiToken {
 }
 
 impl Commands {
+    /// Checks that the session may make tokens. Keys that only use data may not, and no disposable
+    /// token may, because none can be allowed to manage keys.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`].
+    pub fn may_mint(&self, session: &Session) -> Result<(), Error> {
+        session.authorize_managing(Need::Write, Managed::Keys)
+    }
+
     /// Makes a disposable token. It is not on record: only its expiry ends it, or another signing
     /// secret.
     ///
@@ -75,7 +84,7 @@ impl Commands {
         session: &Session,
         new: NewDisposableToken,
     ) -> Result<DisposableToken, Error> {
-        session.may_mint()?;
+        self.may_mint(session)?;
         let NewDisposableToken { permissions, lifetime_seconds, token_id } = new;
         check_permissions(&permissions)?;
         if permissions == Permissions::Superuser {
@@ -105,7 +114,7 @@ impl Commands {
         new: NewApiToken,
         random: &[u8; 48],
     ) -> Result<ApiToken, Error> {
-        session.may_mint()?;
+        self.may_mint(session)?;
         let NewApiToken { permissions, lifetime_seconds, token_id, description } = new;
         if permissions == Permissions::Superuser && session.who != Who::Anonymous {
             return Err(Error::PermissionDenied(
@@ -171,13 +180,6 @@ impl Commands {
         let refresh = Some(fingerprint(&refresh_token));
         let (api_key, _) = self.add_key(NewKey { name, permissions, format, expires, refresh }, random)?;
         Ok(ApiToken { api_key, refresh_token, endpoint: self.endpoint.clone(), expires })
-    }
-}
-
-impl Session {
-    /// Keys that only use data may not make tokens, and no disposable token may, whatever it allows.
-    fn may_mint(&self) -> Result<(), Error> {
-        self.authorize_managing(Need::Write, Managed::Keys)
     }
 }
 

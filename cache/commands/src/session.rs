@@ -34,6 +34,8 @@ pub(crate) enum Rights {
 pub(crate) enum Who {
     /// Nobody's: there was none, and none is needed.
     Anonymous,
+    /// Nobody's: there was none so far.
+    Nobody,
     /// A key's on record, of this id.
     Key(String),
     /// A disposable token's, with the id that its maker chose.
@@ -50,6 +52,17 @@ impl Session {
         }
     }
 
+    pub(crate) fn nobody() -> Self {
+        let nothing = Permissions::Explicit(Vec::new());
+        Self { rights: Rights::Fixed(Arc::new(nothing)), who: Who::Nobody, ..Self::anonymous() }
+    }
+
+    /// Whether this stands for a caller who has shown no credentials yet.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        self.who == Who::Nobody
+    }
+
     /// From when on this session is over; never if there is no time. Streams end then, to the
     /// second; [`crate::Commands::check`] says so too.
     #[must_use]
@@ -62,7 +75,7 @@ impl Session {
     pub fn publisher_id(&self) -> &str {
         match &self.who {
             Who::Disposable(id) => id,
-            Who::Anonymous | Who::Key(_) => "",
+            Who::Anonymous | Who::Nobody | Who::Key(_) => "",
         }
     }
 

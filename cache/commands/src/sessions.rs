@@ -36,6 +36,7 @@ pub(crate) struct Sessions {
     pub(crate) secret: SigningSecret,
     authentication: Authentication,
     anonymous: Arc<Session>,
+    pub(crate) nobody: Arc<Session>,
     verified: RwLock<HashMap<Box<[u8]>, Arc<Session>>>,
 }
 
@@ -50,6 +51,7 @@ impl Sessions {
             secret,
             authentication,
             anonymous: Arc::new(Session::anonymous()),
+            nobody: Arc::new(Session::nobody()),
             verified: RwLock::default(),
         }
     }

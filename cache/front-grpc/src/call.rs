@@ -29,7 +29,7 @@ use crate::respond::{self, AT_ONCE_BYTES, Messages};
 use crate::route::Kind;
 use crate::rows::Rows;
 use crate::scalar::{self, Answer};
-use crate::{Front, Method, batch, collection, control, leaderboard, metadata};
+use crate::{Front, Method, batch, collection, control, leaderboard, metadata, token};
 
 /// The last token seen on a connection, and who it was: nearly all calls of a connection carry
 /// the same one.
@@ -97,6 +97,12 @@ pub(crate) fn begin(
         respond::unary_at_once(&mut respond, Answer::of(&[]));
         return Begun::Stranger;
     }
+    if method == Method::Login {
+        // It is for those who have no credentials, and its request has nothing to say.
+        front.metrics.call_ended(method, Code::Ok);
+        respond::unary_at_once(&mut respond, token::login());
+        return Begun::Stranger;
+    }
     let session = match check_head(front, last_token, method, &parts) {
         Ok(session) => session,
         Err(status) => {
@@ -105,12 +111,16 @@ pub(crate) fn begin(
             return Begun::Stranger;
         }
     };
+    let max_message = match method.kind() {
+        Kind::Token => token::MAX_MESSAGE_BYTES,
+        _ => front.commands.limits().max_request_bytes,
+    };
     let mut call = Call {
         front: front.clone(),
         method,
         session,
         headers: parts.headers,
-        body: Body::new(body, front.commands.limits().max_request_bytes),
+        body: Body::new(body, max_message),
         respond,
         deadline: Deadline::NEVER,
         fault: None,
@@ -173,7 +183,10 @@ fn check_head(
         }
         return Ok(session.clone());
     }
-    let session = front.commands.authenticate(token.as_bytes()).map_err(|error| status(&error))?;
+    let session = match front.commands.authenticate(token.as_bytes()) {
+        Err(_) if token.is_empty() && method.kind() == Kind::Token => return Ok(front.commands.nobody()),
+        other => other.map_err(|error| status(&error))?,
+    };
     last_token.0 = Some((token.clone(), session.clone()));
     Ok(session)
 }
@@ -224,6 +237,11 @@ fn broke_off() -> Status {
 }
 
 impl Call {
+    /// Whether the peer has shown credentials that stand.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.session.is_nobody()
+    }
+
     fn answer_at_once(mut self, message: Bytes, time_left: Option<Duration>) -> Begun {
         match self.scalar(&message) {
             Ok(answer) if answer.len() <= AT_ONCE_BYTES => {
@@ -381,12 +399,14 @@ impl Call {
                         Outcome::Long(long) => front.apart(deadline, long).await,
                     }
                 }
-                Kind::Control => {
+                Kind::Control | Kind::Token => {
                     let (front, session, message) = (front.clone(), session.clone(), message.clone());
                     let random = random(&front)?;
                     let mut task = Queued(tokio::task::spawn_blocking(move || {
                         deadline.check()?;
-                        control::execute(&front.commands, &session, method, &message, &random)
+                        let carry_out =
+                            if method.kind() == Kind::Token { token::execute } else { control::execute };
+                        carry_out(&front.commands, &session, method, &message, &random)
                     }));
                     (&mut task.0).await.unwrap_or_else(|_| Err(broke_off())).map(Reply::Whole)
                 }

@@ -136,6 +136,7 @@ where
         let mut authenticated = false;
         for (request, respond) in batch.drain(..) {
             let measured = sampler.begin();
+            let mut stranger = false;
             match (begin(front, &mut last_token, request, respond), measured) {
                 (Begun::Stranger, _) => continue,
                 (Begun::Answered, None) => {}
@@ -143,10 +144,12 @@ where
                     front.metrics.latency.observe(Way::AtOnce, began.elapsed());
                 }
                 (Begun::Waiting(call, stage), None) => {
+                    stranger = !call.is_known();
                     tokio::spawn(call.run(stage));
                     begun += 1;
                 }
                 (Begun::Waiting(call, stage), Some(began)) => {
+                    stranger = !call.is_known();
                     let front = front.clone();
                     tokio::spawn(async move {
                         call.run(stage).await;
@@ -155,7 +158,7 @@ where
                     begun += 1;
                 }
             }
-            authenticated = true;
+            authenticated |= !stranger;
         }
         if begun >= BATCH {
             // Calls that have a task of their own get their turn, so that those which are over by

@@ -6,8 +6,8 @@
 //! task, and only calls that must wait get a task of their own.
 //!
 //! One file per hop: [`serve`] (a connection) > `route` (which call) > `call` (deadline,
-//! credentials, body) > `scalar`, `batch`, `collection`, `leaderboard`, `control` (decode, execute,
-//! encode) > `respond`.
+//! credentials, body) > `scalar`, `batch`, `collection`, `leaderboard`, `token`, `control` (decode,
+//! execute, encode) > `respond`.
 //! This crate opens no socket: it is handed a byte stream that already speaks HTTP/2.
 
 mod answer;
@@ -24,10 +24,12 @@ mod latency;
 mod leaderboard;
 pub mod metadata;
 mod metrics;
+mod permissions;
 mod respond;
 mod route;
 mod rows;
 mod scalar;
+mod token;
 mod valve;
 
 use std::num::NonZero;
@@ -44,6 +46,7 @@ pub use connection::{Options, serve};
 pub use kura_front::{Budget, Drain, DrainSignal, drain};
 pub use leaderboard::decode as decode_leaderboard;
 pub use metrics::Metrics;
+pub use permissions::decode_permissions;
 pub use route::Method;
 pub use scalar::decode as decode_scalar;
 
