@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::gate::Gate;
 use super::http1;
 use super::workers::Workers;
 use crate::config::{Config, Mode};
@@ -28,6 +29,8 @@ const EXHAUSTED: Duration = Duration::from_millis(50);
 pub struct Service {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+    /// What tests shut to have an outage; none in a server that is not for tests.
+    gate: Option<Gate>,
 }
 
 /// What serves the connections of all sockets.
@@ -47,7 +50,7 @@ pub async fn bind(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> Re
         Mode::Local { listen } => bind_tcp(listen, "--local-listen").await?,
         Mode::Secured { listen, .. } => bind_tcp(listen, "--tls-listen").await?,
     };
-    Ok(Service { listener, tls: tls.map(TlsAcceptor::from) })
+    Ok(Service { listener, tls: tls.map(TlsAcceptor::from), gate: None })
 }
 
 /// Listens for protosocket, if the configuration says so: over TLS wherever gRPC is, with the same
@@ -63,7 +66,7 @@ pub async fn bind_protosocket(
         tls.alpn_protocols.clear();
         TlsAcceptor::from(Arc::new(tls))
     });
-    Ok(Some(Service { listener, tls }))
+    Ok(Some(Service { listener, tls, gate: None }))
 }
 
 /// How the secured service speaks TLS: with the identity's certificate, HTTP/2 preferred.
@@ -99,14 +102,19 @@ fn no_ipv6(error: &io::Error) -> bool {
 }
 
 impl Service {
+    /// Has what comes in plaintext go through a gate.
+    pub fn put_behind(&mut self, gate: Gate) {
+        self.gate = Some(gate);
+    }
+
     /// Accepts gRPC until dropped.
     pub async fn accept(self, servers: Servers, front: Arc<Front>, drain: DrainSignal) {
-        let tls = self.tls.clone();
+        let (tls, gate) = (self.tls.clone(), self.gate.clone());
         let serve = move |stream| {
-            let (tls, front, drain) = (tls.clone(), front.clone(), drain.clone());
+            let (tls, gate, front, drain) = (tls.clone(), gate.clone(), front.clone(), drain.clone());
             async move {
                 match tls {
-                    None => plaintext(stream, front, drain).await,
+                    None => plaintext(stream, gate, front, drain).await,
                     Some(tls) => secured(stream, &tls, front, drain).await,
                 }
             }
@@ -201,11 +209,24 @@ async fn secured(
     }
 }
 
-async fn plaintext(stream: TcpStream, front: Arc<Front>, drain: DrainSignal) -> io::Result<()> {
+async fn plaintext(
+    stream: TcpStream,
+    gate: Option<Gate>,
+    front: Arc<Front>,
+    drain: DrainSignal,
+) -> io::Result<()> {
+    if let Some(gate) = &gate {
+        gate.opened().await;
+    }
     let speaks_http2 = timeout(HELLO, speaks_http2(&stream))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no bytes within 10 s"))??;
-    if speaks_http2 { serve(stream, front, drain).await } else { http1::serve(stream).await }
+    match (speaks_http2, gate) {
+        (true, None) => serve(stream, front, drain).await,
+        (true, Some(gate)) => serve(gate.through(stream), front, drain).await,
+        (false, None) => http1::serve(stream).await,
+        (false, Some(gate)) => http1::serve(gate.through(stream)).await,
+    }
 }
 
 /// Whether a connection begins as HTTP/2's preface does (RFC 9113 §3.4), without taking a byte.
