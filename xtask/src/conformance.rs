@@ -21,6 +21,9 @@ pub(crate) const CELL: &str = "cell-ap-northeast-1-1.kura.internal";
 /// Where protosocket is served: in plaintext in local mode.
 const PROTOSOCKET: &str = "127.0.0.1:9004";
 
+/// Where the local server takes outages, for tests of how clients bear them.
+const TEST_ADMIN: &str = "127.0.0.1:9090";
+
 /// The longest suite waits for many time-to-lives to pass.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
@@ -103,7 +106,9 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
 
     let mut serve = Run::new(&kura).arg("serve");
     serve = match mode {
-        Mode::Local => serve.args(["--local", "--protosocket-listen", PROTOSOCKET]),
+        Mode::Local => {
+            serve.args(["--local", "--protosocket-listen", PROTOSOCKET, "--test-admin", TEST_ADMIN])
+        }
         Mode::V1 | Mode::V2 => {
             let serve = serve.arg("--data-dir").arg(&data).args(["--cell", CELL]);
             let serve = serve.args(["--tls-listen", "127.0.0.1:443", "--protosocket-listen", PROTOSOCKET]);
@@ -131,7 +136,9 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
     };
     suite = suite.env("KURA_MODE", mode.name()).env("CI", "true").limit(LIMIT);
     suite = match mode {
-        Mode::Local => suite.env("KURA_HOST", "127.0.0.1").env("KURA_PORT", "8080"),
+        Mode::Local => {
+            suite.env("KURA_HOST", "127.0.0.1").env("KURA_PORT", "8080").env("KURA_TEST_ADMIN", TEST_ADMIN)
+        }
         Mode::V1 | Mode::V2 => {
             let printed = Run::new(&kura)
                 .args(["key", "create", "--data-dir"])
