@@ -161,9 +161,18 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
+/// Builds what other suites take from the Rust one: its examples.
+pub(crate) fn build_examples(project: &Project) -> Result<()> {
+    in_rust_suite(project, "build").arg("--examples").shown().map(drop)
+}
+
 fn rust(project: &Project) -> Run {
+    in_rust_suite(project, "test")
+}
+
+fn in_rust_suite(project: &Project, command: &str) -> Run {
     Run::new("cargo")
-        .args(["test", "--locked", "--manifest-path"])
+        .args([command, "--locked", "--manifest-path"])
         .arg(project.source("conformance/rust/Cargo.toml"))
         .arg("--target-dir")
         .arg(project.target("conformance/rust"))
