@@ -28,6 +28,12 @@ pub struct Limits {
     pub max_caches: usize,
     /// Most tracked API keys that are neither revoked nor expired.
     pub max_keys: usize,
+    /// Largest value published to a topic, in bytes; over it RESOURCE_EXHAUSTED with
+    /// `err: request_size_limit_exceeded`. Momento advertises 100 KB for a cache and documents 4 KB
+    /// as a hard limit elsewhere; who relies on the smaller one is not hurt by the larger.
+    pub max_topic_value_bytes: usize,
+    /// Longest name of a topic in bytes; over it INVALID_ARGUMENT. Momento documents none.
+    pub max_topic_name_bytes: usize,
     /// Advertised in ListCaches as `max_traffic_rate`, in operations a second. Not enforced.
     pub advertised_operations_per_second: u32,
     /// Advertised in ListCaches as `max_throughput_kbps`, in KiB a second. Not enforced.
@@ -44,6 +50,8 @@ impl Default for Limits {
             max_ttl: Duration::from_secs(365 * 24 * 3600),
             max_caches: 10_000,
             max_keys: 100_000,
+            max_topic_value_bytes: 100 * 1024,
+            max_topic_name_bytes: 1024,
             advertised_operations_per_second: 1_000_000,
             advertised_throughput_kbps: 10_485_760,
         }

@@ -134,6 +134,8 @@ impl Serialize for Cell {
                 Err(_) => Base64(bytes).serialize(serializer),
             },
             Self::Integer(number) => serializer.serialize_i128(*number),
+            // JSON has no number for the infinite ones: a string, as text has it.
+            Self::Score(score) if !score.is_finite() => serializer.collect_str(score),
             Self::Score(score) => serializer.serialize_f64(*score),
             Self::Flag(flag) => serializer.serialize_bool(*flag),
             Self::Absent => serializer.serialize_none(),
@@ -234,6 +236,7 @@ mod tests {
             (Cell::from(u64::MAX), "18446744073709551615", "18446744073709551615"),
             (Cell::from(27.004309862363737), "27.004309862363737", "27.004309862363737"),
             (Cell::from(1.0), "1", "1.0"),
+            (Cell::from(f64::NEG_INFINITY), "-inf", "\"-inf\""),
         ] {
             let answer = Answer::One("value", cell);
             assert_eq!(text(&answer, true), format!("{as_text}\n").as_bytes());

@@ -1,6 +1,7 @@
 """CloudFormation as boto3 and the command line speak it; what it does with a template is tested beside its code."""
 
 import json
+from unittest.mock import ANY
 
 import pytest
 
@@ -131,6 +132,107 @@ def test_change_sets_templates_and_exports(me, refused):
     with refused("ValidationError") as error:
         cfn.create_stack(StackName="x", TemplateURL="https://example.com/t.yaml")
     assert "TemplateBody" in error.message
+
+
+def groups(count):
+    one = {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "d"}}
+    return json.dumps({"Resources": {f"Group{number:03}": one for number in range(count)}})
+
+
+def test_long_lists_come_in_pages(me, refused):
+    cfn = me.cloudformation
+    cfn.create_stack(StackName="wide", TemplateBody=groups(130))
+    first = cfn.list_stack_resources(StackName="wide")
+    assert len(first["StackResourceSummaries"]) == 100
+    rest = cfn.list_stack_resources(StackName="wide", NextToken=first["NextToken"])
+    assert len(rest["StackResourceSummaries"]) == 30 and "NextToken" not in rest
+    pages = cfn.get_paginator("list_stack_resources").paginate(StackName="wide").build_full_result()
+    names = [one["LogicalResourceId"] for one in pages["StackResourceSummaries"]]
+    assert names == [f"Group{number:03}" for number in range(130)]
+    # AWS has no pages for this one, and cuts it off.
+    assert len(cfn.describe_stack_resources(StackName="wide")["StackResources"]) == 100
+    events = list(cfn.get_paginator("describe_stack_events").paginate(StackName="wide"))
+    assert [len(page["StackEvents"]) for page in events] == [100, 100, 100, 92]
+    ids = [event["EventId"] for page in events for event in page["StackEvents"]]
+    assert len(set(ids)) == len(ids)
+    # A token says where its page ended, whatever happened since.
+    token = cfn.describe_stack_events(StackName="wide")["NextToken"]
+    cfn.delete_stack(StackName="wide")
+    id = cfn.list_stacks()["StackSummaries"][0]["StackId"]
+    again = cfn.describe_stack_events(StackName=id, NextToken=token)["StackEvents"]
+    assert [event["EventId"] for event in again] == ids[100:200]
+    for call in (cfn.describe_stacks, cfn.list_stacks, cfn.list_exports):
+        with refused("ValidationError") as error:
+            call(NextToken="nonsense")
+        assert "NextToken" in error.message
+
+
+NOWHERE = {
+    "Type": "AWS::EC2::Subnet",
+    "DependsOn": "Group",
+    "Properties": {"VpcId": "vpc-00000000000000000", "CidrBlock": "10.0.0.0/24"},
+}
+
+
+def grouped(port, **more):
+    rule = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "CidrIp": "10.0.0.0/8"}
+    group = {"GroupDescription": "d", "SecurityGroupIngress": [rule]}
+    return json.dumps({"Resources": {"Group": {"Type": "AWS::EC2::SecurityGroup", "Properties": group}, **more}})
+
+
+def status(cfn, stack):
+    return cfn.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+
+
+def port(me, cfn):
+    resource = cfn.describe_stack_resource(StackName="s", LogicalResourceId="Group")["StackResourceDetail"]
+    groups = me.ec2.describe_security_groups(GroupIds=[resource["PhysicalResourceId"]])["SecurityGroups"]
+    return groups[0]["IpPermissions"][0]["FromPort"]
+
+
+def test_a_failure_that_was_left_is_rolled_back_on_demand(me, refused):
+    cfn = me.cloudformation
+    cfn.create_stack(StackName="new", TemplateBody=grouped(80, Nowhere=NOWHERE), DisableRollback=True)
+    assert status(cfn, "new") == "CREATE_FAILED"
+    rolled = cfn.rollback_stack(StackName="new", ClientRequestToken="t")
+    assert rolled["StackId"].split("/")[1] == "new" and status(cfn, "new") == "ROLLBACK_COMPLETE"
+    assert cfn.rollback_stack(StackName="new", ClientRequestToken="t") == {**rolled, "ResponseMetadata": ANY}
+
+    cfn.create_stack(StackName="s", TemplateBody=grouped(80))
+    cfn.update_stack(StackName="s", TemplateBody=grouped(81, Nowhere=NOWHERE), DisableRollback=True)
+    assert (status(cfn, "s"), port(me, cfn)) == ("UPDATE_FAILED", 81)
+    cfn.rollback_stack(StackName="s")
+    assert (status(cfn, "s"), port(me, cfn)) == ("UPDATE_ROLLBACK_COMPLETE", 80)
+    with refused("ValidationError") as error:
+        cfn.rollback_stack(StackName="s")
+    assert "UPDATE_ROLLBACK_COMPLETE" in error.message
+    with refused("ValidationError") as error:
+        cfn.cancel_update_stack(StackName="s")
+    assert error.message == "CancelUpdateStack cannot be called from current stack status"
+    with refused("ValidationError"):
+        cfn.cancel_update_stack(StackName="nobody")
+
+
+def test_a_rollback_that_failed_goes_on(me, refused):
+    cfn = me.cloudformation
+    cfn.create_stack(StackName="s", TemplateBody=grouped(80))
+    with refused("ValidationError"):
+        cfn.continue_update_rollback(StackName="s")
+    cfn.update_stack(StackName="s", TemplateBody=grouped(81, Nowhere=NOWHERE), DisableRollback=True)
+    group = cfn.describe_stack_resource(StackName="s", LogicalResourceId="Group")["StackResourceDetail"]
+    me.ec2.delete_security_group(GroupId=group["PhysicalResourceId"])
+    cfn.rollback_stack(StackName="s")
+    assert status(cfn, "s") == "UPDATE_ROLLBACK_FAILED"
+    cfn.continue_update_rollback(StackName="s")
+    assert status(cfn, "s") == "UPDATE_ROLLBACK_FAILED"
+    with refused("ValidationError") as error:
+        cfn.continue_update_rollback(StackName="s", ResourcesToSkip=["Nobody"])
+    assert "Nobody" in error.message
+    cfn.continue_update_rollback(StackName="s", ResourcesToSkip=["Group"])
+    cfn.get_waiter("stack_rollback_complete").wait(StackName="s", WaiterConfig={"MaxAttempts": 1})
+    assert status(cfn, "s") == "UPDATE_ROLLBACK_COMPLETE"
+    begun = [e for e in cfn.describe_stack_events(StackName="s")["StackEvents"] if e["ResourceStatus"] == "UPDATE_ROLLBACK_IN_PROGRESS"]
+    assert len(begun) == 3
 
 
 @pytest.mark.usefixtures("version")

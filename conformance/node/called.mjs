@@ -32,7 +32,8 @@ function note(name) {
 }
 
 /** `object` behind a proxy that notes each use of the methods of `client`, under its name. */
-export function recording(object, client, names = methods(clients[client])) {
+export function recording(object, client) {
+  const names = methods(clients[client]);
   return new Proxy(object, {
     get(target, name) {
       const member = Reflect.get(target, name, target);

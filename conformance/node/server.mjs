@@ -13,6 +13,15 @@ export const unique = (prefix = 'key') => `${prefix}-${randomUUID()}`;
 
 export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
 
+/** Waits until `holds`, for ten seconds at most. */
+export async function within(holds, what) {
+  for (let at = 0; at < 1000; at++) {
+    if (holds()) return;
+    await sleep(10);
+  }
+  throw new Error(`no ${what} within ten seconds`);
+}
+
 /** Credentials made from `key`, or from the key the environment gives. */
 export function credentials(key = undefined) {
   switch (mode) {
@@ -46,15 +55,10 @@ export function tokenCredentials(token) {
     return sdk.CredentialProvider.fromString({apiKey: token});
   }
   const {api_key} = JSON.parse(Buffer.from(token, 'base64').toString());
-  const local = credentials();
-  // A local server is plaintext, which no provider for keys is.
-  return {
-    getAuthToken: () => api_key,
-    getCacheEndpoint: () => local.getCacheEndpoint(),
-    getControlEndpoint: () => local.getControlEndpoint(),
-    getTokenEndpoint: () => local.getTokenEndpoint(),
-    isEndpointSecure: () => local.isEndpointSecure(),
-  };
+  // No provider for keys knows a plaintext server.
+  const provider = credentials();
+  provider.getAuthToken = () => api_key;
+  return provider;
 }
 
 export async function makeClient(credentialProvider = credentials()) {
@@ -67,16 +71,22 @@ export async function makeClient(credentialProvider = credentials()) {
 }
 
 export function makeTopicClient(credentialProvider = credentials()) {
-  const configuration = sdk.TopicConfigurations.Default.v1(quiet);
+  const configuration = sdk.TopicConfigurations.Default.latest(quiet);
   return recording(new sdk.TopicClient({configuration, credentialProvider}), 'TopicClient');
 }
 
 export function makeAuthClient(credentialProvider = credentials()) {
-  return recording(new sdk.AuthClient({credentialProvider}), 'AuthClient');
+  const configuration = sdk.AuthClientConfigurations.Default.latest(quiet);
+  return recording(new sdk.AuthClient({configuration, credentialProvider}), 'AuthClient');
 }
 
 export function makeLeaderboardClient(credentialProvider = credentials()) {
   const configuration = sdk.LeaderboardConfigurations.Laptop.v1(quiet);
   const client = new sdk.PreviewLeaderboardClient({configuration, credentialProvider});
   return recording(client, 'PreviewLeaderboardClient');
+}
+
+export function makeFunctionClient(credentialProvider = credentials()) {
+  const configuration = sdk.FunctionConfigurations.Laptop.v1(quiet);
+  return recording(new sdk.PreviewFunctionClient({configuration, credentialProvider}), 'PreviewFunctionClient');
 }

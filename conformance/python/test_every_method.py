@@ -16,5 +16,5 @@ def test_the_clients_are_those_that_are_known():
 
 def test_every_method_of_every_client_was_called():
     offered = {f"{name}.{method}" for name, client in CLIENTS.items() for method in methods(client)}
-    assert len(offered) > 100
+    assert len(offered) >= 100
     assert sorted(offered - CALLED) == []

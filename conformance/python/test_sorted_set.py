@@ -156,11 +156,21 @@ async def test_the_last_element_takes_the_sorted_set_with_it(client, cache, key)
 
 
 async def test_a_score_that_is_no_number_is_refused(client, cache, key):
-    for score in (float("nan"), float("inf"), float("-inf")):
-        answer = await client.sorted_set_put_element(cache, key, "a", score)
-        assert isinstance(answer, CacheSortedSetPutElement.Error), (score, answer)
-        assert answer.error_code == MomentoErrorCode.INVALID_ARGUMENT_ERROR, answer
+    answer = await client.sorted_set_put_element(cache, key, "a", float("nan"))
+    assert isinstance(answer, CacheSortedSetPutElement.Error), answer
+    assert answer.error_code == MomentoErrorCode.INVALID_ARGUMENT_ERROR, answer
     assert isinstance(await client.sorted_set_fetch_by_rank(cache, key), CacheSortedSetFetch.Miss)
+
+
+async def test_infinite_scores_are_first_and_last(client, cache, key):
+    infinite = float("inf")
+    await client.sorted_set_put_elements(cache, key, {"last": infinite, "a": 1e308, "first": -infinite})
+    assert await by_rank(client, cache, key) == [("first", -infinite), ("a", 1e308), ("last", infinite)]
+    # Their sum has no place in the order.
+    answer = await client.sorted_set_increment_score(cache, key, "last", -infinite)
+    assert isinstance(answer, CacheSortedSetIncrementScore.Error), answer
+    assert answer.error_code == MomentoErrorCode.FAILED_PRECONDITION_ERROR, answer
+    assert (await client.sorted_set_get_score(cache, key, "last")).score == infinite
 
 
 async def test_any_bytes_are_a_value(client, cache, key):

@@ -50,8 +50,8 @@ async def test_texts_and_bytes_arrive_in_order(topics, cache, topic):
     assert [it.value for it in got] == sent
     kinds = (TopicSubscriptionItem.Text, TopicSubscriptionItem.Binary)
     assert [isinstance(it, kinds[0]) for it in got] == [True, False, True, False]
-    assert [it.last_sequence_number for it in got] == [1, 2, 3, 4]
-    assert len({it.last_sequence_page for it in got}) == 1
+    assert [it.sequence_number for it in got] == [1, 2, 3, 4]
+    assert len({it.sequence_page for it in got}) == 1
     subscription.unsubscribe()
 
 
@@ -59,7 +59,7 @@ async def test_who_comes_late_gets_the_latest(topics, cache, topic):
     await publish(topics, cache, topic, "earlier", "latest")
     subscription = await subscribe(topics, cache, topic)
     first = await following(subscription)
-    assert (first.value, first.last_sequence_number) == ("latest", 2)
+    assert (first.value, first.sequence_number) == ("latest", 2)
     await publish(topics, cache, topic, "next")
     assert await values(subscription, 1) == ["next"]
     subscription.unsubscribe()
@@ -69,9 +69,9 @@ async def test_a_subscription_resumes_at_the_number_it_names(topics, cache, topi
     await publish(topics, cache, topic, "one", "two", "three")
     subscription = await subscribe(topics, cache, topic, 2)
     first = await following(subscription)
-    assert (first.value, first.last_sequence_number) == ("two", 2)
+    assert (first.value, first.sequence_number) == ("two", 2)
     assert await values(subscription, 1) == ["three"]
-    again = await subscribe(topics, cache, topic, 3, first.last_sequence_page)
+    again = await subscribe(topics, cache, topic, 3, first.sequence_page)
     assert await values(again, 1) == ["three"]
     for it in (subscription, again):
         it.unsubscribe()
@@ -90,7 +90,7 @@ async def test_all_subscribers_see_one_order(topics, cache, topic):
     seen = []
     for subscription in subscriptions:
         got = [await following(subscription) for _ in range(20)]
-        assert [it.last_sequence_number for it in got] == list(range(1, 21))
+        assert [it.sequence_number for it in got] == list(range(1, 21))
         seen.append([it.value for it in got])
         subscription.unsubscribe()
     assert sorted(seen[0], key=int) == [f"{at}" for at in range(20)]

@@ -63,6 +63,25 @@ pub enum Error {
         /// The configuration key that holds the limit.
         setting: &'static str,
     },
+    /// The published value is larger than the server takes.
+    #[error("request limit: the value published has {bytes} bytes; at most {limit} are allowed")]
+    MessageTooLarge {
+        /// The value, in bytes.
+        bytes: usize,
+        /// What is allowed, in bytes.
+        limit: usize,
+    },
+    /// As many subscriptions as the server's configuration allows are there already.
+    #[error(
+        "subscribers: {limit} subscriptions are open, as many as are allowed; end some or raise max-subscriptions"
+    )]
+    TooManySubscriptions {
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// The server stops.
+    #[error("the server is stopping; subscribe again")]
+    Stopping,
     /// The server could not keep what it must not lose.
     #[error("{0}")]
     Storage(String),

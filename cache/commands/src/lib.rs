@@ -17,11 +17,12 @@ mod roles;
 mod session;
 mod sessions;
 mod signing_keys;
+mod topics;
 
 use std::sync::Arc;
 
 use kura_base::{Clock, Limits, Millis};
-use kura_store::{Data, Registry};
+use kura_store::{Data, Registry, TopicLog};
 use kura_tokens::SigningSecret;
 use parking_lot::Mutex;
 
@@ -30,10 +31,11 @@ pub use collections::{Long, Outcome};
 pub use error::Error;
 pub use items::{Cache, Items};
 pub use kura_store::{
-    Aggregate, CollectionTtl, Command, Condition, DictionaryCommand, DictionaryReply, Element, Elements,
-    Fields, Hash, HashCondition, ItemType, LeaderboardCommand, LeaderboardReply, ListCommand, ListReply,
-    ListSpan, Order, Reply, ScoreBound, ScoreRange, Scored, SetCommand, SetReply, Side, SortedSetCommand,
-    SortedSetFetch, SortedSetReply, Source, Stats, TtlChange, Value, ValueRef,
+    Aggregate, CollectionTtl, Command, Condition, DictionaryCommand, DictionaryReply, Discontinuity, Element,
+    Elements, Fields, Hash, HashCondition, ItemType, LeaderboardCommand, LeaderboardReply, ListCommand,
+    ListReply, ListSpan, Message, Order, Reply, Resume, ScoreBound, ScoreRange, Scored, SetCommand, SetReply,
+    Side, SortedSetCommand, SortedSetFetch, SortedSetReply, Source, Stats, TopicStats, TopicValue, TtlChange,
+    Value, ValueRef,
 };
 pub use kura_tokens::rules::PermissionSet;
 pub use kura_tokens::{Access, CacheSelector, Grant, ItemSelector, Managed, NameSelector, Need, Permissions};
@@ -42,6 +44,7 @@ pub use roles::{Deletion, NewRole, Role, RoleKind};
 pub use session::Session;
 pub use sessions::Authentication;
 pub use signing_keys::CreatedSigningKey;
+pub use topics::{Delivery, Subscription};
 
 /// What the commands need to run.
 pub struct Parts {
@@ -49,6 +52,8 @@ pub struct Parts {
     pub registry: Arc<Registry>,
     /// The items.
     pub data: Arc<Data>,
+    /// What was published.
+    pub topics: TopicLog,
     /// What signs this server's tokens.
     pub secret: SigningSecret,
     /// What clients of a token that is made here shall connect to, as `host` or `host:port`.
@@ -65,6 +70,7 @@ pub struct Parts {
 pub struct Commands {
     registry: Arc<Registry>,
     data: Arc<Data>,
+    topics: TopicLog,
     sessions: sessions::Sessions,
     endpoint: String,
     limits: Limits,
@@ -78,6 +84,7 @@ impl Commands {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         for cache in parts.registry.caches() {
+            parts.topics.add_cache(cache.clone());
             parts.data.add_cache(cache);
         }
         Self {
@@ -85,6 +92,7 @@ impl Commands {
             endpoint: parts.endpoint,
             registry: parts.registry,
             data: parts.data,
+            topics: parts.topics,
             limits: parts.limits,
             clock: parts.clock,
             cache_changes: Mutex::new(()),

@@ -1,6 +1,7 @@
 //! Tests of the engine as a whole.
 
 mod behaviour;
+mod collections;
 mod model;
 mod pressure;
 

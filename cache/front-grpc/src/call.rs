@@ -12,9 +12,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, Request};
-use kura_commands::{Cache, Items, Session};
+use kura_commands::{Cache, Items, Session, Subscription};
 use kura_front::{Pace, Reserved};
 use kura_wire::{Code, Status};
 use tokio::task::JoinHandle;
@@ -29,7 +29,8 @@ use crate::respond::{self, AT_ONCE_BYTES, Messages};
 use crate::route::Kind;
 use crate::rows::Rows;
 use crate::scalar::{self, Answer};
-use crate::{Front, Method, batch, collection, control, leaderboard, metadata, token};
+use crate::subscriber::Subscribers;
+use crate::{Front, Method, batch, collection, control, leaderboard, token, topic};
 
 /// The last token seen on a connection, and who it was: nearly all calls of a connection carry
 /// the same one.
@@ -48,6 +49,8 @@ pub(crate) struct Call {
     deadline: Deadline,
     /// What its caller asked to happen to it.
     fault: Option<Box<Fault>>,
+    /// Where a subscription goes once it stands; only Subscribe has it.
+    subscribers: Option<Subscribers>,
 }
 
 /// What became of a request.
@@ -74,14 +77,11 @@ pub(crate) enum Stage {
 pub(crate) fn begin(
     front: &Arc<Front>,
     last_token: &mut LastToken,
+    subscribers: &Subscribers,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
 ) -> Begun {
     let (parts, body) = request.into_parts();
-    if !parts.headers.get(CONTENT_TYPE).is_some_and(|value| metadata::is_grpc(value.as_bytes())) {
-        respond::not_grpc(&mut respond);
-        return Begun::Stranger;
-    }
     let method = Method::of(parts.uri.path());
     let time_left = match time_left(&parts.headers) {
         Ok(time_left) => time_left,
@@ -124,6 +124,7 @@ pub(crate) fn begin(
         respond,
         deadline: Deadline::NEVER,
         fault: None,
+        subscribers: (method == Method::Subscribe).then(|| subscribers.clone()),
     };
     if let Some(faults) = &front.faults {
         match faults.of(method, &call.headers) {
@@ -142,6 +143,7 @@ pub(crate) fn begin(
     match call.body.poll(&mut Context::from_waker(Waker::noop()), false) {
         Poll::Ready(Ok(Progress::Message(message))) => match method.kind() {
             Kind::Scalar => call.answer_at_once(message, time_left),
+            Kind::Topic if method == Method::Publish => call.answer_at_once(message, time_left),
             Kind::Collection | Kind::Leaderboard if collection::is_short(method, &message) => {
                 call.begin_collection(&message, time_left)
             }
@@ -243,7 +245,11 @@ impl Call {
     }
 
     fn answer_at_once(mut self, message: Bytes, time_left: Option<Duration>) -> Begun {
-        match self.scalar(&message) {
+        let answer = match self.method {
+            Method::Publish => topic::publish(&self.front.commands, &self.session, &message),
+            _ => self.scalar(&message),
+        };
+        match answer {
             Ok(answer) if answer.len() <= AT_ONCE_BYTES => {
                 self.front.metrics.call_ended(self.method, Code::Ok);
                 respond::unary_at_once(&mut self.respond, answer);
@@ -305,6 +311,8 @@ impl Call {
             Ok(Prepared::Answer(answer, _room)) => respond::unary(&mut self.respond, answer, deadline).await,
             Ok(Prepared::Rows(head, rows, _room)) => self.rows(head, rows).await,
             Ok(Prepared::Batch(cache, message, _room)) => self.stream(cache, &message).await,
+            // It is counted when it ends.
+            Ok(Prepared::Subscription(subscription)) => return self.deliver(subscription),
             Err(status) => {
                 respond::fail(&mut self.respond, &status);
                 status.code
@@ -330,6 +338,10 @@ impl Call {
             }
         };
         self.deadline.check()?;
+        if self.method == Method::Subscribe {
+            let subscription = topic::subscribe(&self.front.commands, &self.session, &message)?;
+            return Ok(Prepared::Subscription(subscription));
+        }
         if matches!(self.method, Method::GetBatch | Method::SetBatch) {
             let cache = self.cache()?;
             batch::check(&self.front.commands, &cache, self.method, &message)?;
@@ -399,6 +411,7 @@ impl Call {
                         Outcome::Long(long) => front.apart(deadline, long).await,
                     }
                 }
+                Kind::Topic => topic::publish(&front.commands, session, message).map(Reply::Whole),
                 Kind::Control | Kind::Token => {
                     let (front, session, message) = (front.clone(), session.clone(), message.clone());
                     let random = random(&front)?;
@@ -437,6 +450,18 @@ impl Call {
         let sent = self.deadline.bound(send).await;
         messages.end(sent)
     }
+
+    /// Sends the headers, and leaves the rest to the task of the connection's subscribers. What the
+    /// call held until now goes with it.
+    fn deliver(mut self, subscription: Subscription) {
+        match (Messages::start(&mut self.respond), &self.subscribers) {
+            (Ok(messages), Some(subscribers)) => {
+                let ending = self.fault.and_then(|fault| fault.ending);
+                subscribers.add(&self.front, subscription, messages.into_stream(), ending);
+            }
+            _ => self.front.metrics.call_ended(self.method, Code::Cancelled),
+        }
+    }
 }
 
 /// What is ready to be sent, with the room that it takes.
@@ -445,6 +470,7 @@ enum Prepared {
     /// The message's first bytes, and the rest.
     Rows(Bytes, Rows, Reserved),
     Batch(Cache, Bytes, Option<Reserved>),
+    Subscription(Subscription),
 }
 
 /// Does `work` as long as the caller waits for it, and drops it then.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::{Connection, SendResponse};
 use http::Request;
+use http::header::CONTENT_TYPE;
 use kura_front::DrainSignal;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{interval, timeout};
@@ -17,6 +18,9 @@ use tokio::time::{interval, timeout};
 use crate::Front;
 use crate::call::{Begun, LastToken, begin};
 use crate::latency::{Sampler, Way};
+use crate::metadata::is_grpc;
+use crate::respond;
+use crate::subscriber::Subscribers;
 use crate::valve::{self, Valve};
 
 /// How a connection treats its peer.
@@ -61,7 +65,10 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Most requests taken before the first of them is answered.
 const BATCH: usize = 64;
 
-/// Serves one connection until it ends.
+/// Takes a request that is not gRPC, and answers it in a task of its own; true if its credentials stand.
+pub type NotGrpc<'a> = dyn Fn(Request<RecvStream>, SendResponse<Bytes>) -> bool + Send + Sync + 'a;
+
+/// Serves one connection until it ends. Requests that are not gRPC are told so.
 ///
 /// # Errors
 /// What broke the connection: a peer that does not speak HTTP/2, or went away.
@@ -69,13 +76,33 @@ pub async fn serve<S>(io: S, front: Arc<Front>, drain: DrainSignal) -> io::Resul
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let tell = |_, mut respond: SendResponse<Bytes>| {
+        respond::not_grpc(&mut respond);
+        false
+    };
+    serve_beside(io, front, drain, &tell).await
+}
+
+/// Serves one connection until it ends. Requests that are not gRPC go to `others`.
+///
+/// # Errors
+/// What broke the connection: a peer that does not speak HTTP/2, or went away.
+pub async fn serve_beside<S>(
+    io: S,
+    front: Arc<Front>,
+    drain: DrainSignal,
+    others: &NotGrpc<'_>,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     front.metrics.connection_opened();
-    let served = converse(io, &front, drain).await;
+    let served = converse(io, &front, drain, others).await;
     front.metrics.connection_closed();
     served
 }
 
-async fn converse<S>(io: S, front: &Arc<Front>, drain: DrainSignal) -> io::Result<()>
+async fn converse<S>(io: S, front: &Arc<Front>, drain: DrainSignal, others: &NotGrpc<'_>) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -94,6 +121,7 @@ where
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no HTTP/2 preface within 10 s"))?
         .map_err(other)?;
     let mut last_token = LastToken::default();
+    let subscribers = Subscribers::default();
     let mut batch = Vec::with_capacity(8);
     let mut sampler = Sampler::default();
     let mut known = false;
@@ -135,9 +163,14 @@ where
         }
         let mut authenticated = false;
         for (request, respond) in batch.drain(..) {
+            if !request.headers().get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes())) {
+                authenticated |= others(request, respond);
+                begun += 1;
+                continue;
+            }
             let measured = sampler.begin();
             let mut stranger = false;
-            match (begin(front, &mut last_token, request, respond), measured) {
+            match (begin(front, &mut last_token, &subscribers, request, respond), measured) {
                 (Begun::Stranger, _) => continue,
                 (Begun::Answered, None) => {}
                 (Begun::Answered, Some(began)) => {

@@ -18,6 +18,13 @@ pub(crate) fn status(error: &Error) -> Status {
         Error::ItemTooLarge { .. } => {
             Status::new(Code::ResourceExhausted, message).with_err("item_size_limit_exceeded")
         }
+        Error::MessageTooLarge { .. } => {
+            Status::new(Code::ResourceExhausted, message).with_err("request_size_limit_exceeded")
+        }
+        Error::TooManySubscriptions { .. } => {
+            Status::new(Code::ResourceExhausted, message).with_err("topic_subscriptions_limit_exceeded")
+        }
+        Error::Stopping => Status::new(Code::Unavailable, message),
         Error::ElementTooLarge { .. } => {
             Status::new(Code::ResourceExhausted, message).with_err("element_size_limit_exceeded")
         }

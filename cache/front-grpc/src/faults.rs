@@ -68,12 +68,18 @@ pub(crate) struct Ending {
 }
 
 impl Fault {
-    /// Lets the fault happen, but for its stream's end.
+    /// Lets the fault happen, but for an end that is to come after some messages.
     pub(crate) async fn strike(&mut self) -> Result<(), Status> {
         if let Some(delay) = self.delay.take() {
             tokio::time::sleep(delay).await;
         }
-        self.error.take().map_or(Ok(()), Err)
+        if let Some(status) = self.error.take() {
+            return Err(status);
+        }
+        match self.ending.take_if(|ending| ending.messages == 0) {
+            None => Ok(()),
+            Some(ending) => Err(ending.status),
+        }
     }
 }
 

@@ -6,8 +6,8 @@
 //! task, and only calls that must wait get a task of their own.
 //!
 //! One file per hop: [`serve`] (a connection) > `route` (which call) > `call` (deadline,
-//! credentials, body) > `scalar`, `batch`, `collection`, `leaderboard`, `token`, `control` (decode,
-//! execute, encode) > `respond`.
+//! credentials, body) > `scalar`, `batch`, `collection`, `leaderboard`, `topic`, `token`, `control`
+//! (decode, execute, encode) > `respond`; what comes to subscriptions is sent by `subscriber`.
 //! This crate opens no socket: it is handed a byte stream that already speaks HTTP/2.
 
 mod answer;
@@ -29,7 +29,9 @@ mod respond;
 mod route;
 mod rows;
 mod scalar;
+mod subscriber;
 mod token;
+mod topic;
 mod valve;
 
 use std::num::NonZero;
@@ -42,7 +44,7 @@ use tokio::sync::Semaphore;
 use faults::Faults;
 
 pub use collection::{CollectionCommand, decode as decode_collection};
-pub use connection::{Options, serve};
+pub use connection::{NotGrpc, Options, serve, serve_beside};
 pub use kura_front::{Budget, Drain, DrainSignal, drain};
 pub use leaderboard::decode as decode_leaderboard;
 pub use metrics::Metrics;

@@ -19,8 +19,11 @@ pub(crate) fn code(error: &Error) -> Code {
         // For a full disk neither INTERNAL nor UNAVAILABLE: clients would try again at once.
         Error::ItemTooLarge { .. }
         | Error::ElementTooLarge { .. }
+        | Error::MessageTooLarge { .. }
+        | Error::TooManySubscriptions { .. }
         | Error::TooMany { .. }
         | Error::LimitReached(_)
         | Error::Storage(_) => Code::ResourceExhausted,
+        Error::Stopping => Code::Unavailable,
     }
 }

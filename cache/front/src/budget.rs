@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes up to which a message passes without being counted: as much as one stream's window,
 /// so already bounded by the number of streams.
-const FREE_BYTES: usize = 64 * 1024;
+pub const FREE_BYTES: usize = 64 * 1024;
 
 /// A process-wide budget of bytes in flight. A large message waits, unread, until there is room.
 #[derive(Clone, Debug)]

@@ -18,6 +18,6 @@ mod budget;
 mod drain;
 mod pace;
 
-pub use budget::{Budget, Reserved};
+pub use budget::{Budget, FREE_BYTES, Reserved};
 pub use drain::{Drain, DrainSignal, drain};
 pub use pace::Pace;

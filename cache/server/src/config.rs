@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use check::{Check, parse_duration};
 use clap::Args;
 use kura_base::Limits;
+use kura_front_http::{Advertised, Cors, Zones};
+use kura_store::TopicConfig;
 
 use crate::admin::parse_endpoint;
 use crate::identity::{Cell, default_data_dir};
@@ -54,9 +56,15 @@ pub struct Settings {
     /// The private key (PEM) of --tls-cert
     #[arg(long, env = "KURA_TLS_KEY", value_name = "FILE")]
     tls_key: Option<String>,
-    /// Memory for items with all that goes with them, such as 512MiB or 4GiB [default: half of RAM]
+    /// Memory for items and topics with all that goes with them, such as 512MiB or 4GiB [default: half of RAM]
     #[arg(long, env = "KURA_MEMORY", value_name = "SIZE")]
     memory: Option<String>,
+    /// The part of --memory that topics may take [default: a sixteenth of it, from 512KiB to 256MiB]
+    #[arg(long, env = "KURA_TOPIC_MEMORY", value_name = "SIZE")]
+    topic_memory: Option<String>,
+    /// Subscriptions open at a time; further ones are refused [default: 50000]
+    #[arg(long, env = "KURA_MAX_SUBSCRIPTIONS", value_name = "N")]
+    max_subscriptions: Option<String>,
     /// Threads that serve connections [default: one a core]
     #[arg(long, env = "KURA_WORKERS", value_name = "N")]
     workers: Option<String>,
@@ -81,6 +89,18 @@ pub struct Settings {
     /// Most caches [default: 10000]
     #[arg(long, env = "KURA_MAX_CACHES", value_name = "N")]
     max_caches: Option<String>,
+    /// Web pages that may call from a browser: origins such as https://app.example.com with commas
+    /// between, * for every one, none for none [default: none; with --local *]
+    #[arg(long, env = "KURA_CORS_ORIGINS", value_name = "ORIGINS")]
+    cors_origins: Option<String>,
+    /// Where clients of the protosocket protocol find servers on the public network: the zone ids and
+    /// addresses that GET /endpoints lists, as apne1-az4=192.0.2.1:9004 with commas between; read
+    /// again at SIGHUP
+    #[arg(long, env = "KURA_ADVERTISE", value_name = "ZONE=ADDR,…")]
+    advertise: Option<String>,
+    /// The same on the private network: what GET /endpoints?private=true lists; read again at SIGHUP
+    #[arg(long, env = "KURA_ADVERTISE_PRIVATE", value_name = "ZONE=ADDR,…")]
+    advertise_private: Option<String>,
     /// A file of these settings in TOML, named as the flags are
     #[arg(long, env = "KURA_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -105,6 +125,8 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// Memory for items, in bytes.
     pub memory_bytes: u64,
+    /// What topics may take, beside that.
+    pub topics: TopicConfig,
     /// Threads that serve connections.
     pub workers: usize,
     /// Connections open at a time.
@@ -115,6 +137,12 @@ pub struct Config {
     pub max_streams: u32,
     /// What is refused.
     pub limits: Limits,
+    /// Which web pages may call.
+    pub cors: Cors,
+    /// Where servers are.
+    pub advertised: Advertised,
+    /// What all of this was read from, to be read again.
+    pub settings: Settings,
 }
 
 /// Whom the service is for.
@@ -147,8 +175,8 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 impl Settings {
-    fn table(&mut self) -> [(&'static str, &mut Option<String>); 20] {
-        [
+    fn table(&mut self) -> Vec<(&'static str, &mut Option<String>)> {
+        vec![
             ("local", &mut self.local),
             ("local-listen", &mut self.local_listen),
             ("tls-listen", &mut self.tls_listen),
@@ -162,6 +190,8 @@ impl Settings {
             ("tls-key", &mut self.tls_key),
             ("memory", &mut self.memory),
             ("workers", &mut self.workers),
+            ("topic-memory", &mut self.topic_memory),
+            ("max-subscriptions", &mut self.max_subscriptions),
             ("max-connections", &mut self.max_connections),
             ("max-inflight-bytes", &mut self.max_inflight_bytes),
             ("max-streams", &mut self.max_streams),
@@ -169,6 +199,9 @@ impl Settings {
             ("max-item-bytes", &mut self.max_item_bytes),
             ("max-ttl", &mut self.max_ttl),
             ("max-caches", &mut self.max_caches),
+            ("cors-origins", &mut self.cors_origins),
+            ("advertise", &mut self.advertise),
+            ("advertise-private", &mut self.advertise_private),
         ]
     }
 
@@ -177,6 +210,7 @@ impl Settings {
     /// # Errors
     /// All mistakes together.
     pub fn resolve(mut self) -> Result<Config, Mistakes> {
+        let settings = self.clone();
         let mut check = Check::default();
         if let Some(path) = self.config.take() {
             check.merge_file(&mut self, &path);
@@ -302,6 +336,28 @@ impl Settings {
             ..defaults
         };
         let memory = check.size("memory", self.memory.as_deref(), half_of_ram(), 1 << 20, usize::MAX);
+        let topics = TopicConfig {
+            memory_bytes: check.size(
+                "topic-memory",
+                self.topic_memory.as_deref(),
+                (memory / 16).clamp(512 << 10, 256 << 20),
+                512 << 10,
+                usize::MAX,
+            ),
+            max_subscriptions: check.number(
+                "max-subscriptions",
+                self.max_subscriptions.as_deref(),
+                TopicConfig::default().max_subscriptions,
+                1,
+                10_000_000,
+            ),
+        };
+        if self.topic_memory.is_some() && topics.memory_bytes >= memory {
+            check.mistake(
+                "topic-memory",
+                format_args!("is not below --memory, of which it is a part: {memory} bytes"),
+            );
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = check.number("workers", self.workers.as_deref(), cores, 1, 1024);
         let max_connections =
@@ -322,6 +378,20 @@ impl Settings {
                 None
             }),
         };
+        let mut zones = |name, text: Option<&str>| {
+            check.parse(name, text, Zones::default(), |text| text.parse().ok(), ZONES)
+        };
+        let advertised = Advertised {
+            public: zones("advertise", self.advertise.as_deref()),
+            private: zones("advertise-private", self.advertise_private.as_deref()),
+        };
+        let cors = check.parse(
+            "cors-origins",
+            self.cors_origins.as_deref(),
+            if local { Cors::Any } else { Cors::These(Vec::new()) },
+            parse_cors,
+            "*, none, or origins such as https://app.example.com with commas between",
+        );
         if !check.mistakes.is_empty() {
             return Err(Mistakes(check.mistakes));
         }
@@ -337,12 +407,16 @@ impl Settings {
             cell,
             endpoint,
             data_dir,
-            memory_bytes: memory as u64,
+            memory_bytes: memory.saturating_sub(topics.memory_bytes) as u64,
+            topics,
             workers,
             max_connections,
             max_inflight_bytes,
             max_streams: u32::try_from(max_streams).unwrap_or(u32::MAX),
             limits,
+            cors,
+            advertised,
+            settings,
         })
     }
 }
@@ -351,7 +425,20 @@ impl Settings {
 const MAX_INFLIGHT: usize = u32::MAX as usize;
 /// Where Momento Local has it.
 const TEST_ADMIN: &str = "127.0.0.1:9090";
+const ZONES: &str = "zones and addresses such as apne1-az4=192.0.2.1:9004,apne1-az1=192.0.2.2:9004";
 const ADDRESS: &str = "an address and port such as 127.0.0.1:8443 or [::]:8443";
+
+fn parse_cors(text: &str) -> Option<Cors> {
+    match text.trim() {
+        "*" => Some(Cors::Any),
+        "none" => Some(Cors::These(Vec::new())),
+        origins => origins
+            .split(',')
+            .map(|origin| origin.trim().parse().ok())
+            .collect::<Option<_>>()
+            .map(Cors::These),
+    }
+}
 
 /// SDKs dial port 443 unless they are told another.
 fn endpoint_of(cell: &Cell, listen: SocketAddr) -> String {

@@ -231,7 +231,7 @@ async fn a_sum_that_is_no_number_is_refused_and_changes_nothing() {
         ttl_milliseconds: TTL,
         refresh_ttl: false,
     };
-    refused(&connection, "SortedSetIncrement", &increment, Code::FailedPrecondition, "NaN").await;
+    refused(&connection, "SortedSetIncrement", &increment, Code::FailedPrecondition, "not a number").await;
     let request = protos::SortedSetGetScoreRequest { set_name: b"set".to_vec(), values: vec![b"a".to_vec()] };
     let answer: protos::SortedSetGetScoreResponse =
         ask(&connection, "SortedSetGetScore", &request).await.unwrap();
@@ -270,7 +270,7 @@ async fn a_collection_keeps_its_time_to_live_unless_it_is_asked_to_refresh_it() 
 
 #[tokio::test]
 async fn half_a_million_elements_come_and_go_in_one_call_each() {
-    let server = Server::local(&["--memory", "256MiB"]);
+    let server = Server::local(&[]);
     let client = server.client("");
     client.create_cache(CACHE).await.unwrap();
     let connection = server.connect().await;
@@ -364,7 +364,8 @@ async fn roles_reach_exactly_the_calls_that_they_name() {
     let methods: Vec<_> = Method::ALL.into_iter().filter(service).collect();
     assert_eq!(methods.len(), 41);
     for role in ["readonly", "writeonly", "readwrite"] {
-        let token = kura_says(data.path(), &["key", "create", "--name", role, "--role", role]);
+        let token =
+            kura_says(data.path(), &["key", "create", "--name", role, "--cache", &format!("{CACHE}:{role}")]);
         for method in &methods {
             let headers = [("cache", CACHE.as_bytes()), ("authorization", token.as_bytes())];
             // Permission is looked at before the message, which says nothing.

@@ -8,6 +8,7 @@ mod frames;
 mod increment;
 mod leaderboard;
 mod percent;
+mod permissions;
 mod protosocket;
 mod protosocket_stream;
 mod record;
@@ -41,6 +42,7 @@ pub fn all() -> Vec<Target> {
         token_forged::TARGET,
         token_claims::TARGET,
         v1_key::TARGET,
+        permissions::TARGET,
         record::TARGET,
         increment::TARGET,
     ]

@@ -22,6 +22,7 @@ mod parameters;
 mod read;
 mod request;
 mod resources;
+mod rollbacks;
 mod stacks;
 mod template;
 mod time;
@@ -35,6 +36,7 @@ pub use read::{
     list_exports, list_imports, list_stacks, stack_of_physical_resource, validate_template,
 };
 pub use request::*;
+pub use rollbacks::{cancel_update_stack, continue_update_rollback, rollback_stack};
 pub use stacks::{create_stack, delete_stack, update_stack, update_termination_protection};
 pub use template::BODY_LIMIT_BYTES;
 

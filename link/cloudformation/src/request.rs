@@ -52,6 +52,24 @@ pub struct DeleteStack {
     pub client_request_token: Option<String>,
 }
 
+/// `RollbackStack`.
+#[derive(Clone, Debug, Default)]
+pub struct RollbackStack {
+    /// A name or an id.
+    pub stack_name: String,
+    pub client_request_token: Option<String>,
+}
+
+/// `ContinueUpdateRollback`.
+#[derive(Clone, Debug, Default)]
+pub struct ContinueUpdateRollback {
+    /// A name or an id.
+    pub stack_name: String,
+    /// Logical ids of resources in `UPDATE_FAILED` that stay as they are.
+    pub resources_to_skip: Vec<String>,
+    pub client_request_token: Option<String>,
+}
+
 /// `CreateChangeSet`.
 #[derive(Clone, Debug, Default)]
 pub struct CreateChangeSet {

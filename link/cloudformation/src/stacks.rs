@@ -292,7 +292,7 @@ pub(crate) fn check_tags(tags: &Tags) -> Result<(), Error> {
 }
 
 /// Whether a request's token came with the stack's current operation; another operation's is refused.
-fn repeated(stack: &Stack, token: Option<&str>, status: &str) -> Result<bool, Error> {
+pub(crate) fn repeated(stack: &Stack, token: Option<&str>, status: &str) -> Result<bool, Error> {
     let Some(token) = token else { return Ok(false) };
     let begins = |event: &&kura_model::StackEvent| {
         event.resource_type == engine::STACK && event.token.as_deref() == Some(token)

@@ -1,7 +1,8 @@
 //! Flow logs: what each network interface sent and received, and what was refused.
 //!
-//! Read now and then from the routers: accepted flows from connection tracking, which counts their packets, and
-//! refused ones from the packet filter's own list. A flow that begins and is forgotten between two looks is missed
+//! Read now and then: accepted flows from connection tracking, which counts their packets, in the routers and, for what
+//! these leave to them, in the namespaces of endpoints and load balancer nodes; refused ones from the routers' packet
+//! filters' own list. A flow that begins and is forgotten between two looks is missed
 //! only if connection tracking forgets it sooner; it keeps ended TCP connections for two minutes.
 
 use std::collections::BTreeMap;
@@ -12,8 +13,8 @@ use std::net::Ipv4Addr;
 use crate::commands::status::holder;
 use anyhow::Result;
 use kura_model::plan::NamespaceName;
-use kura_model::{NetworkInterface, State};
-use kura_netns::{Fabric, Refused, Tracked};
+use kura_model::{Holder, NetworkInterface, State, VpcId};
+use kura_netns::{Ends, Fabric, Refused, Tracked};
 use serde::{Deserialize, Serialize};
 
 /// Most flows that are kept; the oldest go first.
@@ -81,24 +82,31 @@ pub struct FlowLog {
 }
 
 impl FlowLog {
-    /// Looks at every router.
+    /// Looks at every namespace that knows connections.
     ///
     /// # Errors
-    /// A router that cannot be read.
+    /// One that cannot be read.
     pub fn look(&mut self, state: &State, fabric: &Fabric, now_seconds: u64) -> Result<()> {
         for vpc in state.vpcs.values() {
             let router = NamespaceName::router(&vpc.id);
             for tracked in fabric.tracked(&router)? {
-                let (there, back) = both_ways(&tracked, now_seconds);
-                for flow in [there, back].into_iter().filter(|flow| flow.packets > 0) {
-                    for address in [tracked.source, tracked.destination] {
-                        self.see(state, state.interface_at(&vpc.id, address), flow.clone());
-                    }
-                }
+                self.accepted(state, &vpc.id, &tracked, &tracked.came, now_seconds);
             }
             for refused in fabric.refused(&router)? {
                 let at = if refused.is_ingress { refused.destination } else { refused.source };
                 self.see(state, state.interface_at(&vpc.id, at), rejected(&refused, now_seconds));
+            }
+        }
+        for interface in state.interfaces.values() {
+            if matches!(interface.holder, Holder::Instance(..)) {
+                continue;
+            }
+            for tracked in fabric.tracked(&NamespaceName::of(interface))? {
+                // In the VPC is what came from it, what went on to it, or both.
+                self.accepted(state, &interface.vpc, &tracked, &tracked.came, now_seconds);
+                if tracked.went_on != tracked.came {
+                    self.accepted(state, &interface.vpc, &tracked, &tracked.went_on, now_seconds);
+                }
             }
         }
         if let Some(surplus @ 1..) = self.flows.len().checked_sub(MOST) {
@@ -110,6 +118,16 @@ impl FlowLog {
             }
         }
         Ok(())
+    }
+
+    /// Takes both directions of a tracked flow, at the interfaces of a VPC that are its ends.
+    fn accepted(&mut self, state: &State, vpc: &VpcId, tracked: &Tracked, ends: &Ends, now: u64) {
+        let (there, back) = both_ways(tracked, ends, now);
+        for flow in [there, back].into_iter().filter(|flow| flow.packets > 0) {
+            for address in [ends.source, ends.destination] {
+                self.see(state, state.interface_at(vpc, address), flow.clone());
+            }
+        }
     }
 
     /// Takes a flow as it is now at an interface, if that is one.
@@ -142,15 +160,15 @@ impl FlowLog {
 }
 
 /// A tracked flow's two directions, nobody's yet.
-fn both_ways(tracked: &Tracked, now: u64) -> (Flow, Flow) {
+fn both_ways(tracked: &Tracked, ends: &Ends, now: u64) -> (Flow, Flow) {
     let there = Flow {
         account_id: String::new(),
         interface_id: String::new(),
         holder: String::new(),
-        source: tracked.source,
-        destination: tracked.destination,
-        source_port: tracked.source_port,
-        destination_port: tracked.destination_port,
+        source: ends.source,
+        destination: ends.destination,
+        source_port: ends.source_port,
+        destination_port: ends.destination_port,
         protocol: tracked.protocol,
         packets: tracked.packets,
         bytes: tracked.bytes,
@@ -159,10 +177,10 @@ fn both_ways(tracked: &Tracked, now: u64) -> (Flow, Flow) {
         action: Action::Accept,
     };
     let back = Flow {
-        source: tracked.destination,
-        destination: tracked.source,
-        source_port: tracked.destination_port,
-        destination_port: tracked.source_port,
+        source: ends.destination,
+        destination: ends.source,
+        source_port: ends.destination_port,
+        destination_port: ends.source_port,
         packets: tracked.packets_back,
         bytes: tracked.bytes_back,
         ..there.clone()

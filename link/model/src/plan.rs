@@ -183,6 +183,9 @@ pub struct InterfaceFilter {
     pub groups: BTreeSet<String>,
     /// The interface's AWS identifier, for counters and flow logs.
     pub name: String,
+    /// Its namespace, an endpoint's or a load balancer node's, knows its TCP connections itself and resets what it does
+    /// not know: the router need not know them as well.
+    pub tracks: bool,
 }
 
 /// One security group.

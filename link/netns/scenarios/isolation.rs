@@ -103,6 +103,21 @@ pub fn spoofing(state_dir: &Path) {
     forged.send_to(b"forged", format!("{OTHER}:9")).unwrap();
     receiver.recv_from(&mut buffer).unwrap_err();
     assert_eq!(counter(&mut world, "vpc-c", "spoofed").packets, 1);
+    // The rule by itself: the kernel's own check of sources, which also drops it, is off.
+    world
+        .fabric()
+        .inside(&name("vpc-c"), || {
+            for device in ["all", "h1"] {
+                std::fs::write(format!("/proc/sys/net/ipv4/conf/{device}/rp_filter"), "0").unwrap();
+            }
+            Ok(())
+        })
+        .unwrap();
+    forged.send_to(b"forged", format!("{OTHER}:9")).unwrap();
+    receiver.recv_from(&mut buffer).unwrap_err();
+    assert_eq!(counter(&mut world, "vpc-c", "spoofed").packets, 2);
+    honest.send_to(b"honest", format!("{OTHER}:9")).unwrap();
+    assert_eq!(receiver.recv_from(&mut buffer).unwrap().0, 6);
 }
 
 /// Only the consumer opens connections.

@@ -53,9 +53,10 @@ enum Work {
 /// A namespace to dial from, and the address.
 type Way = (&'static str, String);
 
-/// Measures; `arguments` are the number of pairs and a run's milliseconds.
+/// Measures; `arguments` are the number of pairs, a run's milliseconds and what the figures to measure begin with.
 pub fn speed(state_dir: &Path, arguments: &[String]) {
-    let [pairs, window] = arguments else { panic!("speed STATE_DIR PAIRS MILLISECONDS") };
+    let [pairs, window, only @ ..] = arguments else { panic!("speed STATE_DIR PAIRS MILLISECONDS [FIGURE]") };
+    let is_wanted = |figure: &str| only.first().is_none_or(|only| figure.starts_with(only.as_str()));
     let (pairs, window) = (pairs.parse().unwrap(), Duration::from_millis(window.parse().unwrap()));
     let mut world = World::of(state_dir, routed(with_forwarder(world(), Some("vpce-08d2bf15fac5001c9"))));
     for (at, address) in [("eni-t", "0.0.0.0:8443".to_owned()), ("r5", "0.0.0.0:8443".to_owned())] {
@@ -75,6 +76,9 @@ pub fn speed(state_dir: &Path, arguments: &[String]) {
             ("routed ÷ routed, ping-pong", Work::PingPong, plain(), plain()),
             ("forwarder ÷ kernel, throughput", Work::Throughput, carried(), kernel()),
         ] {
+            if !is_wanted(figure) {
+                continue;
+            }
             let pairs = (0..pairs)
                 .map(|number: usize| {
                     let mut run = |way: &Way| run(&mut world, way, work, cores, window);

@@ -105,6 +105,7 @@ pub fn add_router(plan: &mut Plan, vpc: &str, gateways: &[&str]) {
 pub fn add_interface(plan: &mut Plan, vpc: &str, eni: &str, address: &str, groups: &[&str], filter: Filter) {
     let subnet = Ipv4Net::new(ip(address), 20).unwrap();
     let gateway = Ipv4Addr::from(u32::from(subnet.network()) + 1).to_string();
+    let tracks = !matches!(filter, Filter::Open);
     let mut it = namespace(filter);
     it.routes.insert(route(254, "0.0.0.0/0", via("eth0", Some(&gateway))));
     plan.namespaces.insert(name(eni), it);
@@ -117,7 +118,8 @@ pub fn add_interface(plan: &mut Plan, vpc: &str, eni: &str, address: &str, group
         router.groups.get_mut(*group).unwrap().members.insert(ip(address));
     }
     let groups = groups.iter().map(|&group| group.to_owned()).collect();
-    router.interfaces.insert(device, InterfaceFilter { address: ip(address), groups, name: eni.into() });
+    let interface = InterfaceFilter { address: ip(address), groups, name: eni.into(), tracks };
+    router.interfaces.insert(device, interface);
 }
 
 pub fn port(nodes: &[(&str, &str, &str)], forwarder: bool) -> EndpointPort {

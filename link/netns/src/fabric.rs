@@ -112,6 +112,7 @@ impl Fabric {
         self.load_filters(plan, &keep, &mut changes)?;
         links::make(&self.anchor, plan, &keep, &mut changes)?;
         build::settle_all(plan, &ends, &keep, &mut changes)?;
+        self.load_fast(plan, &keep, &mut changes)?;
         changes.dropped = self.drop_namespaces(&drop)?;
         if forwarders {
             changes.forwarders = forwarder::configure(&self.state_dir, &self.program, &plan.forwarders)?;

@@ -43,4 +43,4 @@ pub use inside::inside;
 pub use nft::{Counter, Refused};
 pub use privileges::{Privileges, enter_privileges};
 pub use program::Program;
-pub use tracked::Tracked;
+pub use tracked::{Ends, Tracked};

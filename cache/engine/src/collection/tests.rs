@@ -218,3 +218,39 @@ fn keeping_a_version_costs_what_is_changed_meanwhile() {
     while heap.free(100) > 0 {}
     assert_eq!(heap.bytes(), 0);
 }
+
+#[test]
+fn a_deep_tree_stays_a_map_while_it_grows_and_shrinks() {
+    let heap = heap();
+    let mut tree = Tree::new(&heap, Shape::Keys);
+    let mut map = BTreeMap::new();
+    let mut random = 7_u64;
+    let mut below = |limit: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % limit
+    };
+    for round in 0..40 {
+        // Large enough that a page holds a few: many pages, three levels.
+        for _ in 0..1500 {
+            let mut key = below(1 << 20).to_be_bytes().to_vec();
+            key.resize(400, 0);
+            assert_eq!(tree.insert(&key, &[]), map.insert(key, ()).is_none());
+        }
+        for _ in 0..8 {
+            let start = below(tree.len());
+            let end = (start + below(if round % 4 == 3 { 1200 } else { 90 })).min(tree.len());
+            let gone: Vec<_> =
+                map.keys().skip(start as usize).take((end - start) as usize).cloned().collect();
+            tree.remove_range(start..end);
+            for key in gone {
+                map.remove(&key);
+            }
+        }
+        tree.audit(true);
+        assert!(tree.iter().map(|entry| entry.key).eq(map.keys().map(|key| &key[..])));
+    }
+    for key in map.keys() {
+        assert!(tree.get(key).is_some());
+    }
+    assert!(tree.len() > 2000);
+}

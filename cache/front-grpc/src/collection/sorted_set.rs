@@ -162,6 +162,8 @@ fn invalid(message: String) -> Status {
 
 pub(super) fn encode(method: Method, reply: SortedSetReply, with_scores: bool) -> Reply {
     match reply {
+        // The Python SDK reads the rank without asking whether the set is there.
+        SortedSetReply::Missing if method == Method::SortedSetGetRank => hit_or_miss(None),
         SortedSetReply::Missing => missing(),
         SortedSetReply::Done => empty(),
         SortedSetReply::Found(elements) => Reply::Rows(Rows::scored(elements, with_scores)),

@@ -71,7 +71,34 @@ fn metrics(watched: &Watched) -> String {
             stats.expired_total,
         ),
     ] {
-        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
+        put(&mut text, name, kind, help, value);
     }
+    topic_metrics(&mut text, &watched.commands);
     text
+}
+
+fn topic_metrics(text: &mut String, commands: &Commands) {
+    let stats = commands.topic_stats();
+    let mut put = |name, kind, help, value| put(text, name, kind, help, value);
+    put("kura_topics", "gauge", "Topics that are held.", stats.topics);
+    put("kura_topic_subscriptions", "gauge", "Subscriptions open now.", stats.subscriptions);
+    put("kura_topic_memory_bytes", "gauge", "Memory that topics take.", stats.memory_bytes);
+    put("kura_topic_messages_published_total", "counter", "Messages published.", stats.published_total);
+    put("kura_topic_messages_delivered_total", "counter", "Messages delivered.", stats.delivered_total);
+    put(
+        "kura_topic_discontinuities_total",
+        "counter",
+        "Times that a subscription was told of a gap.",
+        stats.discontinuities_total,
+    );
+    put(
+        "kura_topics_forgotten_total",
+        "counter",
+        "Times that a topic's messages were dropped to make room.",
+        stats.forgotten_total,
+    );
+}
+
+fn put(text: &mut String, name: &str, kind: &str, help: &str, value: u64) {
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
 }

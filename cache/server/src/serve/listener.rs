@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use kura_front_grpc::{DrainSignal, Front, serve};
+use kura_front::DrainSignal;
+use kura_front_grpc::{Front, serve, serve_beside};
+use kura_front_http::{Http, Peer};
 use kura_front_protosocket::Front as Protosocket;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -15,7 +18,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::gate::Gate;
-use super::http1;
 use super::workers::Workers;
 use crate::config::{Config, Mode};
 use crate::identity::Identity;
@@ -31,6 +33,38 @@ pub struct Service {
     tls: Option<TlsAcceptor>,
     /// What tests shut to have an outage; none in a server that is not for tests.
     gate: Option<Gate>,
+}
+
+/// What is served on one port.
+#[derive(Clone)]
+pub struct Fronts {
+    /// gRPC.
+    pub grpc: Arc<Front>,
+    /// Everything else.
+    pub http: Arc<Http>,
+}
+
+impl Fronts {
+    /// Serves one connection.
+    async fn serve<S>(self, io: S, http2: bool, drain: DrainSignal) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (grpc, told) = (self.grpc.clone(), drain.clone());
+        let pipe = move |far| {
+            let served = serve(far, grpc.clone(), told.clone());
+            tokio::spawn(async move {
+                if let Err(error) = served.await {
+                    tracing::debug!("a connection of grpc-web ended: {error}");
+                }
+            });
+        };
+        let peer = Arc::new(Peer::new(self.http, drain.clone(), pipe));
+        if !http2 {
+            return peer.http1(io).await;
+        }
+        serve_beside(io, self.grpc, drain, &|request, respond| peer.http2(request, respond)).await
+    }
 }
 
 /// What serves the connections of all sockets.
@@ -107,15 +141,15 @@ impl Service {
         self.gate = Some(gate);
     }
 
-    /// Accepts gRPC until dropped.
-    pub async fn accept(self, servers: Servers, front: Arc<Front>, drain: DrainSignal) {
+    /// Accepts gRPC and HTTP until dropped.
+    pub async fn accept(self, servers: Servers, fronts: Fronts, drain: DrainSignal) {
         let (tls, gate) = (self.tls.clone(), self.gate.clone());
         let serve = move |stream| {
-            let (tls, gate, front, drain) = (tls.clone(), gate.clone(), front.clone(), drain.clone());
+            let (tls, gate, fronts, drain) = (tls.clone(), gate.clone(), fronts.clone(), drain.clone());
             async move {
                 match tls {
-                    None => plaintext(stream, gate, front, drain).await,
-                    Some(tls) => secured(stream, &tls, front, drain).await,
+                    None => plaintext(stream, gate, fronts, drain).await,
+                    Some(tls) => secured(stream, &tls, fronts, drain).await,
                 }
             }
         };
@@ -195,37 +229,27 @@ async fn shake_hands(stream: TcpStream, tls: &TlsAcceptor) -> io::Result<TlsStre
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake within 10 s"))?
 }
 
-async fn secured(
-    stream: TcpStream,
-    tls: &TlsAcceptor,
-    front: Arc<Front>,
-    drain: DrainSignal,
-) -> io::Result<()> {
+async fn secured(stream: TcpStream, tls: &TlsAcceptor, fronts: Fronts, drain: DrainSignal) -> io::Result<()> {
     let stream = shake_hands(stream, tls).await?;
-    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        serve(stream, front, drain).await
-    } else {
-        http1::serve(stream).await
-    }
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    fronts.serve(stream, http2, drain).await
 }
 
 async fn plaintext(
     stream: TcpStream,
     gate: Option<Gate>,
-    front: Arc<Front>,
+    fronts: Fronts,
     drain: DrainSignal,
 ) -> io::Result<()> {
     if let Some(gate) = &gate {
         gate.opened().await;
     }
-    let speaks_http2 = timeout(HELLO, speaks_http2(&stream))
+    let http2 = timeout(HELLO, speaks_http2(&stream))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no bytes within 10 s"))??;
-    match (speaks_http2, gate) {
-        (true, None) => serve(stream, front, drain).await,
-        (true, Some(gate)) => serve(gate.through(stream), front, drain).await,
-        (false, None) => http1::serve(stream).await,
-        (false, Some(gate)) => http1::serve(gate.through(stream)).await,
+    match gate {
+        None => fronts.serve(stream, http2, drain).await,
+        Some(gate) => fronts.serve(gate.through(stream), http2, drain).await,
     }
 }
 

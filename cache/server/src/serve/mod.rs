@@ -1,8 +1,8 @@
 //! `kura serve`: open the state, listen, say ready, serve, drain.
 
 mod admin;
+mod advertising;
 mod gate;
-mod http1;
 mod listener;
 mod renewal;
 mod small_http;
@@ -15,9 +15,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use kura_base::{Clock, SystemClock};
 use kura_commands::{Authentication, Commands, Parts};
-use kura_front_grpc::{Drain, Front, Options, drain};
+use kura_front::{Drain, drain};
+use kura_front_grpc::{Front, Options};
+use kura_front_http::Http;
 use kura_front_protosocket::Front as Protosocket;
-use kura_store::{Data, Registry};
+use kura_store::{Data, Registry, TopicLog};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -28,6 +30,7 @@ use crate::control_socket;
 use crate::identity::{
     DataDir, Identity, IdentityOptions, open_or_create_secret, random_bytes, registry_file, temporary_secret,
 };
+use listener::Fronts;
 use renewal::Renewal;
 
 /// How long calls in flight may take once the server was told to stop.
@@ -62,6 +65,15 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
         },
     );
     let front = Arc::new(if config.test_admin.is_some() { front.with_faults() } else { front });
+    let http_options = kura_front_http::Options {
+        cors: config.cors.clone(),
+        advertised: config.advertised.clone(),
+        random: || random_bytes().ok(),
+    };
+    let http = Arc::new(Http::new(commands.clone(), front.budget().clone(), http_options));
+    if let Mode::Secured { .. } = config.mode {
+        advertising::start(config.settings.clone(), http.clone())?;
+    }
     let (drain, drain_signal) = drain();
     let readiness = admin::Readiness::default();
     let protosocket = Arc::new(Protosocket::new(commands.clone(), front.budget().clone()));
@@ -96,12 +108,12 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
         control =
             Some(tokio::spawn(control_socket::serve(socket, dir.clone(), state.admin.clone(), stopped)));
     }
-    maintain(commands)?;
+    maintain(commands.clone())?;
     let mut accepting = JoinSet::new();
     if let Some(service) = protosocket_service {
         accepting.spawn(service.accept_protosocket(servers.clone(), protosocket, drain_signal.clone()));
     }
-    accepting.spawn(service.accept(servers, front, drain_signal));
+    accepting.spawn(service.accept(servers, Fronts { grpc: front, http }, drain_signal));
     readiness.set(true);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     eprintln!("kura ready in {} ms", started.elapsed().as_millis());
@@ -112,7 +124,7 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     readiness.set(false);
     accepting.shutdown().await;
     let in_order = tokio::select! {
-        () = stop(&drain) => true,
+        () = stop(&drain, &commands) => true,
         () = signals.next() => {
             tracing::warn!("told again to stop: ending at once");
             false
@@ -125,8 +137,10 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     Ok(in_order)
 }
 
-async fn stop(drain: &Drain) {
+async fn stop(drain: &Drain, commands: &Commands) {
     drain.start();
+    // These would never end by themselves.
+    commands.end_subscriptions();
     if tokio::time::timeout(DRAIN, drain.all_gone()).await.is_err() {
         tracing::warn!("calls were still in flight after {} s: ending them", DRAIN.as_secs());
         drain.end();
@@ -177,6 +191,7 @@ impl State {
         let registry = Arc::new(registry);
         let hash_seed = u64::from_le_bytes(random_bytes()?);
         let data = Arc::new(Data::new(config.memory_bytes, hash_seed));
+        let topics = TopicLog::new(config.topics, clock.now());
         let authentication = match config.mode {
             Mode::Local { .. } => Authentication::Optional,
             Mode::Secured { .. } => Authentication::Required,
@@ -185,6 +200,7 @@ impl State {
         let commands = Arc::new(Commands::new(Parts {
             registry: registry.clone(),
             data,
+            topics,
             secret,
             endpoint: config.endpoint.clone(),
             authentication,

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, where a panic is a failure")]
 
+pub mod http;
 pub mod proto;
 pub mod raw;
 
@@ -219,6 +220,6 @@ pub async fn http2(address: SocketAddr) -> (SendRequest<Bytes>, JoinHandle<Resul
 }
 
 /// The head of a gRPC call.
-pub fn grpc(address: SocketAddr, path: &str) -> http::request::Builder {
-    http::Request::post(format!("http://{address}{path}")).header("content-type", "application/grpc")
+pub fn grpc(address: SocketAddr, path: &str) -> ::http::request::Builder {
+    ::http::Request::post(format!("http://{address}{path}")).header("content-type", "application/grpc")
 }

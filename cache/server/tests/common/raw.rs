@@ -23,7 +23,7 @@ pub const KEYS_EXIST: &str = "/cache_client.Scs/KeysExist";
 /// One connection.
 #[derive(Clone)]
 pub struct Connection {
-    sender: SendRequest<Bytes>,
+    pub sender: SendRequest<Bytes>,
 }
 
 impl Server {

@@ -17,13 +17,13 @@ pub struct Boards {
     boards: HashMap<&'static str, HashMap<u32, f64>>,
 }
 
-/// The lowest score first, equal ones in order of their ids as decimal text; or the other way round.
+/// The lowest score first, or the highest; equal ones in order of their ids as decimal text.
 fn ordered(board: &HashMap<u32, f64>, descending: bool) -> Vec<RankedElement> {
     let mut ordered: Vec<_> = board.iter().map(|(&id, &score)| (score, id.to_string(), id)).collect();
-    ordered.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-    if descending {
-        ordered.reverse();
-    }
+    ordered.sort_by(|a, b| {
+        let scores = a.0.total_cmp(&b.0);
+        if descending { scores.reverse() } else { scores }.then_with(|| a.1.cmp(&b.1))
+    });
     let ranked = ordered.into_iter().zip(0..);
     ranked.map(|((score, _, id), rank)| RankedElement { id, rank, score }).collect()
 }

@@ -159,8 +159,8 @@ impl World {
         for _ in 0..count {
             let element = self.element();
             bytes += element.len();
-            // A request has at most 5 MiB.
-            if bytes > 4_000_000 {
+            // A request has at most 5 MiB, and some carry two of these.
+            if bytes > 2_000_000 {
                 break;
             }
             elements.push(element);

@@ -116,7 +116,7 @@ pub(super) async fn step(world: &mut World, name: &'static str) {
             };
             let Some(answer) = world.send(&call("SortedSetIncrement", &request), other).await else { return };
             let mut there = there.unwrap_or_default();
-            let sum = there.get(&value).copied().unwrap_or_default() + amount;
+            let sum = there.get(&value).copied().unwrap_or_default() + amount + 0.0;
             assert_eq!(protos::SortedSetIncrementResponse::decode(&answer[..]).unwrap().score, sum);
             there.insert(value, sum);
             world.put(name, Item::SortedSet(there));
@@ -236,7 +236,8 @@ async fn union_store(world: &mut World, name: &'static str) {
             None => {}
             Some(Item::SortedSet(elements)) => {
                 for (value, score) in elements {
-                    let score = score * f64::from(weight);
+                    // Adding zero makes -0 a zero.
+                    let score = score * f64::from(weight) + 0.0;
                     let so_far = union.get(value).copied();
                     let score = match (so_far, aggregate) {
                         (None, _) => score,

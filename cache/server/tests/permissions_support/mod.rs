@@ -1,5 +1,7 @@
 //! Tokens of every kind, minted over the wire.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 pub mod calls;
 
 use kura_wire::Code;

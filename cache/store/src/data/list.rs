@@ -49,9 +49,9 @@ impl Data {
                 let load = Load::of_elements(ranges.len());
                 self.edit(at, load, move |list: &mut List, held| erase(list, ranges.clone(), held))
             }
-            ListCommand::Delete => {
-                self.edit(at, Load::default(), |_: &mut List, _| (Change::Remove, Ok(Done)))
-            }
+            ListCommand::Delete => self.edit(at, Load::default(), |_: &mut List, held| {
+                (Change::Remove, Ok(if held.is_some() { Done } else { Missing }))
+            }),
             ListCommand::Fetch(span) => self.read(at, 0, move |found: Option<List>| {
                 let Some(list) = found else { return Missing };
                 let found = list.elements(within(span, list.len()));

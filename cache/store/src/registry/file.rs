@@ -266,3 +266,14 @@ fn write(database: &Database, change: &Change) -> Result<(), redb::Error> {
 fn json(record: &impl serde::Serialize) -> Result<Vec<u8>, redb::Error> {
     serde_json::to_vec(record).map_err(|error| redb::Error::Io(error.into()))
 }
+
+/// Makes the file at `path` one as it was before there were roles.
+#[cfg(test)]
+pub(super) fn make_older(path: &Path) {
+    let file = fs::File::options().read(true).write(true).open(path).unwrap();
+    let database = open_database(FileBackend::new(file).unwrap()).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.delete_table(ROLES).unwrap();
+    transaction.open_table(META).unwrap().insert("format", FORMAT_WITHOUT_ROLES).unwrap();
+    transaction.commit().unwrap();
+}

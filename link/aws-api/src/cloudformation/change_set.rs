@@ -3,7 +3,7 @@
 use kura_cloudformation::{ChangeSetDescription, CreateChangeSet, ExecuteChangeSet};
 use kura_model::ResourceChange;
 
-use super::{body, parameters, read::write_tags, tags, without_effect};
+use super::{body, page::page, parameters, read::write_tags, tags, without_effect};
 use crate::{call::Call, clock::iso, refusal::Answer, xml::Xml};
 
 pub fn create(call: &mut Call<'_>) -> Answer {
@@ -69,17 +69,20 @@ pub fn describe(call: &mut Call<'_>) -> Answer {
     .texts("NotificationARNs", [] as [&str; 0])
     .texts("Capabilities", &set.capabilities);
     write_tags(&mut x, &set.tags);
-    x.list("Changes", &set.changes, |x, change| {
+    let (changes, next) = page(call, set.changes.iter().collect(), |change| &change.logical_id)?;
+    x.list("Changes", changes, |x, change| {
         x.text("Type", "Resource").within("ResourceChange", |x| write_change(x, change));
-    });
+    })
+    .maybe("NextToken", next);
     Ok(x)
 }
 
 pub fn list(call: &mut Call<'_>) -> Answer {
     let stack = call.params.need("StackName")?;
     let all = kura_cloudformation::list_change_sets(call.state(), call.account(), &stack)?;
+    let (all, next) = page(call, all, |set| set.change_set.id.as_str())?;
     let mut x = Xml::query();
-    x.list("Summaries", all, |x, set| write(x, &set));
+    x.list("Summaries", all, |x, set| write(x, &set)).maybe("NextToken", next);
     Ok(x)
 }
 

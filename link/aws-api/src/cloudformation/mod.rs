@@ -1,6 +1,7 @@
 //! CloudFormation's wire: forms become requests of `kura-cloudformation`, its answers become XML.
 
 mod change_set;
+mod page;
 mod read;
 mod stack;
 mod template;
@@ -17,6 +18,8 @@ use crate::{
 
 /// What is answered.
 pub const ACTIONS: &[(&str, Action)] = &[
+    ("CancelUpdateStack", stack::cancel_update),
+    ("ContinueUpdateRollback", stack::continue_rollback),
     ("CreateChangeSet", change_set::create),
     ("CreateStack", stack::create),
     ("DeleteChangeSet", change_set::delete),
@@ -34,6 +37,7 @@ pub const ACTIONS: &[(&str, Action)] = &[
     ("ListImports", read::list_imports),
     ("ListStackResources", read::list_resources),
     ("ListStacks", read::list_stacks),
+    ("RollbackStack", stack::roll_back),
     ("UpdateStack", stack::update),
     ("UpdateTerminationProtection", stack::protect),
     ("ValidateTemplate", template::validate),

@@ -1,8 +1,10 @@
 //! Looking at stacks, their events, resources and exports.
 //!
-//! Everything comes in one page: a stack has at most 200 resources here as on AWS.
+//! Lists come in pages, but for `DescribeStackResources`, which AWS cuts off at the first page.
 
 use kura_model::{Stack, StackResource, Tags};
+
+use super::page::{MOST, page};
 
 use crate::{
     call::Call,
@@ -15,13 +17,15 @@ pub fn describe_stacks(call: &mut Call<'_>) -> Answer {
     let name = call.params.text("StackName").filter(|name| !name.is_empty());
     let stacks = kura_cloudformation::describe_stacks(call.state(), call.account(), name.as_deref())?;
     let mut x = Xml::query();
-    x.list("Stacks", stacks, |x, stack| write(x, &stack));
+    let (stacks, next) = page(call, stacks, |stack| stack.id.as_str())?;
+    x.list("Stacks", stacks, |x, stack| write(x, &stack)).maybe("NextToken", next);
     Ok(x)
 }
 
 pub fn describe_events(call: &mut Call<'_>) -> Answer {
     let name = call.params.need("StackName")?;
     let (stack, events) = kura_cloudformation::describe_stack_events(call.state(), call.account(), &name)?;
+    let (events, next) = page(call, events, |event| &event.id)?;
     let mut x = Xml::query();
     x.list("StackEvents", events, |x, event| {
         x.text("StackId", &stack.id)
@@ -35,7 +39,8 @@ pub fn describe_events(call: &mut Call<'_>) -> Answer {
             .maybe("ResourceStatusReason", event.reason.as_ref())
             .maybe("ResourceProperties", event.properties.as_ref())
             .maybe("ClientRequestToken", event.token.as_ref());
-    });
+    })
+    .maybe("NextToken", next);
     Ok(x)
 }
 
@@ -66,7 +71,7 @@ pub fn describe_resources(call: &mut Call<'_>) -> Answer {
     let (stack, found) =
         kura_cloudformation::describe_stack_resources(call.state(), call.account(), &name, id.as_deref())?;
     let mut x = Xml::query();
-    x.list("StackResources", found, |x, resource| {
+    x.list("StackResources", found.into_iter().take(MOST), |x, resource| {
         x.text("StackName", &stack.name).text("StackId", &stack.id);
         write_resource(x, &resource, "Timestamp");
     });
@@ -77,16 +82,19 @@ pub fn list_resources(call: &mut Call<'_>) -> Answer {
     let name = call.params.need("StackName")?;
     let (_, found) =
         kura_cloudformation::describe_stack_resources(call.state(), call.account(), &name, None)?;
+    let (found, next) = page(call, found, |resource| &resource.logical_id)?;
     let mut x = Xml::query();
     x.list("StackResourceSummaries", found, |x, resource| {
-        write_resource(x, &resource, "LastUpdatedTimestamp")
-    });
+        write_resource(x, &resource, "LastUpdatedTimestamp");
+    })
+    .maybe("NextToken", next);
     Ok(x)
 }
 
 pub fn list_stacks(call: &mut Call<'_>) -> Answer {
     let statuses = call.params.texts("StackStatusFilter.member");
     let stacks = kura_cloudformation::list_stacks(call.state(), call.account(), &statuses)?;
+    let (stacks, next) = page(call, stacks, |stack| stack.id.as_str())?;
     let mut x = Xml::query();
     x.list("StackSummaries", stacks, |x, stack| {
         x.text("StackId", &stack.id)
@@ -98,26 +106,30 @@ pub fn list_stacks(call: &mut Call<'_>) -> Answer {
             .text("StackStatus", &stack.status)
             .maybe("StackStatusReason", stack.status_reason.as_ref());
         write_drift(x);
-    });
+    })
+    .maybe("NextToken", next);
     Ok(x)
 }
 
 pub fn list_exports(call: &mut Call<'_>) -> Answer {
     let exports = kura_cloudformation::list_exports(call.state(), call.account())?;
+    let (exports, next) = page(call, exports, |export| &export.name)?;
     let mut x = Xml::query();
     x.list("Exports", exports, |x, export| {
         x.text("ExportingStackId", &export.exporting_stack_id)
             .text("Name", &export.name)
             .text("Value", &export.value);
-    });
+    })
+    .maybe("NextToken", next);
     Ok(x)
 }
 
 pub fn list_imports(call: &mut Call<'_>) -> Answer {
     let name = call.params.need("ExportName")?;
     let stacks = kura_cloudformation::list_imports(call.state(), call.account(), &name)?;
+    let (stacks, next) = page(call, stacks, |name| name)?;
     let mut x = Xml::query();
-    x.texts("Imports", stacks);
+    x.texts("Imports", stacks).maybe("NextToken", next);
     Ok(x)
 }
 

@@ -1,6 +1,6 @@
 //! Creating, updating and deleting stacks.
 
-use kura_cloudformation::{CreateStack, DeleteStack, UpdateStack};
+use kura_cloudformation::{ContinueUpdateRollback, CreateStack, DeleteStack, RollbackStack, UpdateStack};
 
 use super::{body, parameters, stack_id, tags, without_effect};
 use crate::{call::Call, refusal::Answer, xml::Xml};
@@ -38,6 +38,38 @@ pub fn update(call: &mut Call<'_>) -> Answer {
     call.understood()?;
     let account = call.account().clone();
     Ok(stack_id(&kura_cloudformation::update_stack(call.cloud, &account, request)?))
+}
+
+pub fn roll_back(call: &mut Call<'_>) -> Answer {
+    // What a creation made is never kept: its policies say so for what has any.
+    call.params.without_effect(&["RetainExceptOnCreate"]);
+    let request = RollbackStack {
+        stack_name: call.params.need("StackName")?,
+        client_request_token: call.params.text("ClientRequestToken"),
+    };
+    call.understood()?;
+    let account = call.account().clone();
+    Ok(stack_id(&kura_cloudformation::rollback_stack(call.cloud, &account, request)?))
+}
+
+pub fn continue_rollback(call: &mut Call<'_>) -> Answer {
+    let request = ContinueUpdateRollback {
+        stack_name: call.params.need("StackName")?,
+        resources_to_skip: call.params.texts("ResourcesToSkip.member"),
+        client_request_token: call.params.text("ClientRequestToken"),
+    };
+    call.understood()?;
+    let account = call.account().clone();
+    kura_cloudformation::continue_update_rollback(call.cloud, &account, request)?;
+    Ok(Xml::query())
+}
+
+pub fn cancel_update(call: &mut Call<'_>) -> Answer {
+    let stack = call.params.need("StackName")?;
+    call.params.text("ClientRequestToken");
+    call.understood()?;
+    kura_cloudformation::cancel_update_stack(call.cloud, call.account(), &stack)?;
+    Ok(Xml::query())
 }
 
 pub fn delete(call: &mut Call<'_>) -> Answer {

@@ -48,14 +48,14 @@ impl Operation<'_> {
                 self.stack_event("DELETE_IN_PROGRESS", Some(&format!("{reason}Delete requested by user.")));
                 self.delete_all(&[])
             }
-            _ => {
-                self.stack_event(
-                    "ROLLBACK_IN_PROGRESS",
-                    Some(&format!("{reason}Rollback requested by user.")),
-                );
-                self.roll_back_creation()
-            }
+            _ => self.uncreate(&format!("{reason}Rollback requested by user.")),
         }
+    }
+
+    /// Takes away what a creation made, and says why.
+    pub(crate) fn uncreate(mut self, reason: &str) -> Result<(), Error> {
+        self.stack_event("ROLLBACK_IN_PROGRESS", Some(reason));
+        self.roll_back_creation()
     }
 
     /// Takes away what a failed creation made.

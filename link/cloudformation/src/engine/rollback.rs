@@ -14,11 +14,27 @@ use crate::{
     resources::{self, Failure, Properties},
 };
 
+/// What becomes of a resource that is skipped, as AWS has it.
+const SKIPPED: &str = "UPDATE_COMPLETE";
+
 impl Operation<'_> {
     /// Restores what was, then takes away what the update made.
-    pub(super) fn roll_back_update(mut self, reason: &str) -> Result<(), Error> {
+    pub(crate) fn roll_back_update(mut self, reason: &str) -> Result<(), Error> {
         self.stack_event("UPDATE_ROLLBACK_IN_PROGRESS", Some(reason));
         self.restore()
+    }
+
+    /// Lets resources that could not be restored stay as they are.
+    pub(crate) fn skip(&mut self, names: &[String]) {
+        for name in names {
+            let Some(now) = self.stack.resources.get(name).cloned() else { continue };
+            if let Some(previous) = &mut self.stack.previous {
+                previous
+                    .resources
+                    .insert(name.clone(), StackResource { status: SKIPPED.to_owned(), ..now.clone() });
+            }
+            self.resource_event(&now, SKIPPED, Some("Resource was skipped"), None);
+        }
     }
 
     /// The same for a rollback that was begun: it can be asked again.

@@ -133,7 +133,12 @@ fn interface_filter(interface: &NetworkInterface) -> InterfaceFilter {
     if groups.is_empty() {
         groups.insert(UNFILTERED.to_owned());
     }
-    InterfaceFilter { address: interface.address, groups, name: interface.id.to_string() }
+    InterfaceFilter {
+        address: interface.address,
+        groups,
+        name: interface.id.to_string(),
+        tracks: !matches!(interface.holder, Holder::Instance(..)),
+    }
 }
 
 fn groups(view: &View<'_>, vpc: &Vpc) -> BTreeMap<String, GroupFilter> {

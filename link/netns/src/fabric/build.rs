@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use kura_model::plan::{NamespaceName, Plan};
+use kura_model::plan::{Filter, Namespace, NamespaceName, Plan};
 
 use super::{Changes, Ends, Fabric};
 use crate::{
@@ -50,24 +50,56 @@ impl Fabric {
         let results = parallel(standing, |Standing { name, descriptor }| {
             let Some(namespace) = plan.namespaces.get(name) else { return Ok((None, 0)) };
             enter(descriptor.as_fd())?;
-            let mut changed =
-                kernel::settings(namespace.forwards).map_err(|failure| system(name, failure))?;
+            let mut changed = kernel::settings(namespace).map_err(|failure| system(name, failure))?;
             let (loaded, loads) = nft::apply(&name.0, &namespace.filter, self.filters.get(name))?;
             changed += loads;
             Ok((loaded, changed))
         })?;
         for (Standing { name, .. }, (loaded, changed)) in standing.iter().zip(results) {
             changes.changed += changed;
-            if loaded.as_ref() == self.filters.get(name) {
-                continue;
-            }
-            let note = loaded.as_ref().map(|loaded| loaded.mark.write());
-            self.anchor.note(&name.0, &note.unwrap_or_default())?;
-            match loaded {
-                Some(loaded) => self.filters.insert(name.clone(), loaded),
-                None => self.filters.remove(name),
-            };
+            self.remember(name, loaded)?;
         }
+        Ok(())
+    }
+
+    /// Once all devices are there: what is faster with them known.
+    pub(super) fn load_fast(
+        &mut self,
+        plan: &Plan,
+        standing: &[Standing],
+        changes: &mut Changes,
+    ) -> Result<(), Error> {
+        let is_router =
+            |name| matches!(plan.namespaces.get(name), Some(Namespace { filter: Filter::Router(_), .. }));
+        let routers: Vec<_> = standing.iter().filter(|Standing { name, .. }| is_router(name)).collect();
+        let results = parallel(&routers, |Standing { name, descriptor }| {
+            let (Some(namespace), Some(last)) = (plan.namespaces.get(name), self.filters.get(name)) else {
+                return Ok(None);
+            };
+            enter(descriptor.as_fd())?;
+            let devices = kernel::devices().map_err(|error| system(name, ("list devices".into(), error)))?;
+            nft::apply_fast(&name.0, &namespace.filter, &devices, last.clone()).map(Some)
+        })?;
+        for (Standing { name, .. }, result) in routers.iter().zip(results) {
+            if let Some((loaded, changed)) = result {
+                changes.changed += changed;
+                self.remember(name, loaded)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what was loaded into a namespace, here and with the anchor.
+    fn remember(&mut self, name: &NamespaceName, loaded: Option<nft::Loaded>) -> Result<(), Error> {
+        if loaded.as_ref() == self.filters.get(name) {
+            return Ok(());
+        }
+        let note = loaded.as_ref().map(|loaded| loaded.mark.write());
+        self.anchor.note(&name.0, &note.unwrap_or_default())?;
+        match loaded {
+            Some(loaded) => self.filters.insert(name.clone(), loaded),
+            None => self.filters.remove(name),
+        };
         Ok(())
     }
 

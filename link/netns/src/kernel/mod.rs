@@ -9,6 +9,8 @@ mod settings;
 mod settle;
 
 pub(crate) use generation::filter_generation;
+#[cfg(test)]
+pub(crate) use observed::Device;
 pub(crate) use observed::Devices;
 pub(crate) use pairs::{add_pair, delete_devices, devices};
 pub(crate) use settings::{conntrack_settings, settings};

@@ -2,15 +2,20 @@
 
 use std::{fs, io};
 
-/// Sets what every namespace has; `forwards` as planned.
-pub(crate) fn settings(forwards: bool) -> Result<usize, (String, io::Error)> {
+use kura_model::plan::{Filter, Namespace};
+
+/// Sets what every namespace has.
+pub(crate) fn settings(namespace: &Namespace) -> Result<usize, (String, io::Error)> {
     let mut changed = 0;
     // First: the kernel resets others when this one changes.
-    changed += set("ipv4/ip_forward", u8::from(forwards).into())?;
+    changed += set("ipv4/ip_forward", u8::from(namespace.forwards).into())?;
+    // Nobody but routers and their like sends to these two, and a router lets nothing forged out.
+    let is_sheltered = matches!(namespace.filter, Filter::Endpoint(_) | Filter::Node(_));
+    let rp_filter = u8::from(!is_sheltered).into();
     for (name, value) in [
         // A packet from an address that is not routed back to where it came from is dropped.
-        ("ipv4/conf/all/rp_filter", 1),
-        ("ipv4/conf/default/rp_filter", 1),
+        ("ipv4/conf/all/rp_filter", rp_filter),
+        ("ipv4/conf/default/rp_filter", rp_filter),
         // Two interfaces of a subnet see each other through their router and nowhere else.
         ("ipv4/conf/all/send_redirects", 0),
         ("ipv4/conf/default/send_redirects", 0),
@@ -25,9 +30,8 @@ pub(crate) fn settings(forwards: bool) -> Result<usize, (String, io::Error)> {
     Ok(changed)
 }
 
-/// Sets what connection tracking reads; it is there once a rule that tracks is. `counts`: flows are counted, which
-/// only flow logs read.
-pub(crate) fn conntrack_settings(idle_timeout: u32, counts: bool) -> Result<usize, (String, io::Error)> {
+/// Sets what connection tracking reads; it is there once a rule that tracks is.
+pub(crate) fn conntrack_settings(idle_timeout: u32) -> Result<usize, (String, io::Error)> {
     let mut changed = 0;
     for (name, value) in [
         // A segment in the middle of a connection that is not known is invalid, and does not make it known.
@@ -35,7 +39,8 @@ pub(crate) fn conntrack_settings(idle_timeout: u32, counts: bool) -> Result<usiz
         ("netfilter/nf_conntrack_tcp_timeout_established", idle_timeout),
         // A segment out of its window stays with its connection: as invalid, it would be answered with a reset.
         ("netfilter/nf_conntrack_tcp_be_liberal", 1),
-        ("netfilter/nf_conntrack_acct", u8::from(counts).into()),
+        // For flow logs.
+        ("netfilter/nf_conntrack_acct", 1),
     ] {
         changed += set(name, value)?;
     }

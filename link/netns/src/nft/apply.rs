@@ -6,13 +6,13 @@ use kura_model::plan::Filter;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    IDLE_TABLE, TABLE, compile,
+    IDLE_TABLE, TABLE, compile, fast,
     run::{names, transact},
     table::{Names, Table, remove},
 };
 use crate::{
     error::{During as _, Error},
-    kernel::{conntrack_settings, filter_generation},
+    kernel::{Devices, conntrack_settings, filter_generation},
 };
 
 /// What was loaded, and the filter's generation right after it: as long as that is the generation, nobody has
@@ -21,6 +21,7 @@ use crate::{
 pub(crate) struct Mark {
     main: u64,
     idle: u64,
+    fast: u64,
     generation: u32,
 }
 
@@ -28,12 +29,12 @@ impl Mark {
     pub(crate) fn read(text: &str) -> Option<Self> {
         let mut parts = text.split(' ');
         let mut hash = || u64::from_str_radix(parts.next()?, 16).ok();
-        let (main, idle) = (hash()?, hash()?);
-        Some(Self { main, idle, generation: parts.next()?.parse().ok()? })
+        let (main, idle, fast) = (hash()?, hash()?, hash()?);
+        Some(Self { main, idle, fast, generation: parts.next()?.parse().ok()? })
     }
 
     pub(crate) fn write(self) -> String {
-        format!("{:x} {:x} {}", self.main, self.idle, self.generation)
+        format!("{:x} {:x} {:x} {}", self.main, self.idle, self.fast, self.generation)
     }
 }
 
@@ -107,15 +108,52 @@ pub(crate) fn apply(
             Wanted::Table(table) => Some((table.name.to_owned(), table.names())),
             Wanted::Nothing(_) => None,
         });
-        let mark = Mark { main, idle, generation };
+        let fast = standing.map_or(0, |last| last.mark.fast);
+        let mark = Mark { main, idle, fast, generation };
         new = (generation == ours).then(|| Loaded { mark, names: Some(tables.collect()) });
     }
     if let Some(idle_timeout) = conntrack {
-        changed += conntrack_settings(idle_timeout, matches!(filter, Filter::Router(_)))
+        changed += conntrack_settings(idle_timeout)
             .map_err(|(action, source)| Error::System { action: format!("{action} in {name}"), source })?;
     }
     Ok((new, changed))
 }
+
+/// Loads the short way of the thread's namespace, if it is a router's and its devices stand. A kernel without it is
+/// said to be so, once, and does without. `last` is what [`apply`] returned; returns the same, brought up to date.
+pub(crate) fn apply_fast(
+    name: &str,
+    filter: &Filter,
+    devices: &Devices,
+    last: Loaded,
+) -> Result<(Option<Loaded>, usize), Error> {
+    let Filter::Router(router) = filter else { return Ok((Some(last), 0)) };
+    let what = || format!("load the packet filter of namespace {name}");
+    let text = fast::compile(router, devices)?;
+    let hash = if text.is_empty() { 0 } else { xxh3_64(text.as_bytes()) };
+    if last.mark.fast == hash {
+        return Ok((Some(last), 0));
+    }
+    let done = transact(&fast::replace(&text)).during(what)?;
+    let generation = match &done {
+        Ok(()) => last.mark.generation.wrapping_add(1),
+        // Anything but the kernel's own refusal is a mistake of ours.
+        Err(why) if !why.contains(KERNEL_REFUSES) => {
+            return Err(Error::Filter { namespace: name.to_owned(), message: why.clone() });
+        }
+        Err(why) => {
+            eprintln!("namespace {name}: established connections take the slower way, nft says: {why}");
+            last.mark.generation
+        }
+    };
+    // As in [`apply`]: what someone else changed meanwhile will be seen.
+    let ours = filter_generation().during(what)? == generation;
+    let mark = Mark { fast: hash, generation, ..last.mark };
+    Ok((ours.then_some(Loaded { mark, ..last }), usize::from(done.is_ok())))
+}
+
+/// How `nft` begins when it is the kernel that refuses.
+const KERNEL_REFUSES: &str = "Error: Could not process rule";
 
 /// The generation of a namespace whose packet filter nobody ever changed.
 const UNTOUCHED: u32 = 1;

@@ -2,6 +2,7 @@
 
 mod apply;
 mod endpoint;
+mod fast;
 mod flows;
 mod node;
 mod public;
@@ -11,9 +12,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use kura_model::plan::Filter;
 
-pub(crate) use apply::{Loaded, apply};
+pub(crate) use apply::{Loaded, apply, apply_fast};
 pub use flows::Refused;
 pub(crate) use flows::refused;
 pub use run::Counter;
@@ -64,8 +67,12 @@ pub(crate) fn compile(filter: &Filter) -> Result<Option<Rules>, Error> {
 }
 
 /// A rule's chain that gives connections to listeners their timeouts: it must come after connection tracking
-/// (-200) and before the redirection (-100), or it has no effect.
-fn idle(ports: impl Iterator<Item = (u16, u32)>) -> Option<Table> {
+/// (-200) and before the redirection (-100), or it has no effect. None where all have the same, which is then the
+/// namespace's own: every packet would come by the chain.
+fn idle(ports: impl Iterator<Item = (u16, u32)> + Clone) -> Option<Table> {
+    if ports.clone().map(|(_, seconds)| seconds).collect::<BTreeSet<_>>().len() < 2 {
+        return None;
+    }
     let mut table = Table::named(IDLE_TABLE);
     let mut rules = Vec::new();
     for (port, seconds) in ports {
@@ -73,7 +80,7 @@ fn idle(ports: impl Iterator<Item = (u16, u32)>) -> Option<Table> {
         rules.push(format!("tcp dport {port} ct timeout set \"{}\"", timeout_name(seconds)));
     }
     table.chain("prerouting", Some("type filter hook prerouting priority mangle; policy accept;"), rules);
-    (!table.timeouts.is_empty()).then_some(table)
+    Some(table)
 }
 
 /// The longest of some timeouts; AWS's own when there is none.

@@ -2,6 +2,10 @@
 //!
 //! Sender and receiver are asked independently, by two base chains of the forward hook: what the first accepts still
 //! comes to the second, so that no sender's rule can let a packet past its receiver's.
+//!
+//! A TCP connection to or from an endpoint or a load balancer's node is known in that one's namespace, so the router
+//! does not track it a second time: it asks the groups about the segment that opens it, and leaves every other segment
+//! to the namespace that knows.
 
 use std::{collections::BTreeMap, fmt::Display};
 
@@ -104,6 +108,9 @@ fn gate(
     Ok(())
 }
 
+/// Any TCP segment but the one that opens a connection.
+const NOT_OPENING: &str = "tcp flags & (fin | syn | rst | ack) != syn";
+
 /// Before connection tracking, so that a forged packet cannot pass as another's answer either.
 fn spoofing(main: &mut Table, filter: &RouterFilter) -> Result<(), Error> {
     let mut own = Vec::new();
@@ -115,16 +122,36 @@ fn spoofing(main: &mut Table, filter: &RouterFilter) -> Result<(), Error> {
     let mut rules = Vec::new();
     if !own.is_empty() {
         main.counters.insert("spoofed".into());
-        rules.push(format!("iifname . ip saddr {} accept", braces(own)));
-        rules.push(format!("iifname {} counter name \"spoofed\" drop", braces(devices)));
+        let from = format!("iifname {}", braces(devices));
+        rules.push(format!("{from} iifname . ip saddr != {} counter name \"spoofed\" drop", braces(own)));
+    }
+    let tracking: Vec<_> = tracking(filter).map(|(_, interface)| interface.address).collect();
+    if !tracking.is_empty() {
+        for side in ["saddr", "daddr"] {
+            rules.push(format!("ip {side} {} meta l4proto tcp notrack", braces(&tracking)));
+        }
     }
     main.chain("spoofing", Some("type filter hook prerouting priority raw; policy accept;"), rules);
     Ok(())
 }
 
+/// The interfaces whose namespaces know their connections.
+pub(super) fn tracking(filter: &RouterFilter) -> impl Iterator<Item = (&String, &InterfaceFilter)> {
+    filter.interfaces.iter().filter(|(_, interface)| interface.tracks)
+}
+
 fn forward(main: &mut Table, filter: &RouterFilter) -> Result<(), Error> {
     let mut egress = known();
     let mut ingress = vec![KNOWN.to_owned()];
+    if tracking(filter).next().is_some() {
+        let mut devices = Vec::new();
+        for name in filter.interfaces.keys() {
+            devices.push(device(name)?);
+        }
+        let devices = braces(devices);
+        egress.push(format!("iifname {devices} ct state untracked {NOT_OPENING} accept"));
+        ingress.push(format!("oifname {devices} ct state untracked {NOT_OPENING} accept"));
+    }
     egress.extend(dispatch("iifname", "out", &filter.interfaces)?);
     ingress.extend(dispatch("oifname", "in", &filter.interfaces)?);
     if let Some(gateway) = &filter.gateway {

@@ -10,7 +10,8 @@ use kura_model::{
     },
 };
 
-use super::{Rules, compile};
+use super::{Rules, compile, fast};
+use crate::kernel::{Device, Devices};
 
 fn text(filter: Filter) -> String {
     let Rules { main, idle, .. } = compile(&filter).unwrap().unwrap();
@@ -35,16 +36,17 @@ fn router() -> RouterFilter {
         .into(),
         egress: [allow(Traffic::All, everyone)].into(),
     };
-    let interface = |address: &str, name: &str| InterfaceFilter {
+    let interface = |address: &str, name: &str, tracks| InterfaceFilter {
         address: address.parse().unwrap(),
         groups: ["sg-1".to_owned()].into(),
         name: name.into(),
+        tracks,
     };
     RouterFilter {
         resolver: ["10.0.0.2".parse().unwrap()].into(),
         interfaces: [
-            ("e1".to_owned(), interface("10.0.0.5", "eni-1")),
-            ("e2".to_owned(), interface("10.0.0.6", "eni-2")),
+            ("e1".to_owned(), interface("10.0.0.5", "eni-1", false)),
+            ("e2".to_owned(), interface("10.0.0.6", "eni-2", true)),
         ]
         .into(),
         groups: [("sg-1".to_owned(), group)].into(),
@@ -59,6 +61,16 @@ fn router() -> RouterFilter {
 #[test]
 fn a_router_asks_sender_and_receiver() {
     insta::assert_snapshot!(text(Filter::Router(router())));
+}
+
+#[test]
+fn a_routers_short_way_is_for_what_others_track() {
+    let device = |index| Device { index, up: true, kind: None, peer: None };
+    let devices: Devices = [("e1".to_owned(), device(5)), ("e2".to_owned(), device(7))].into();
+    insta::assert_snapshot!(fast::compile(&router(), &devices).unwrap());
+    let mut filter = router();
+    filter.interfaces.remove("e2");
+    assert_eq!(fast::compile(&filter, &devices).unwrap(), "");
 }
 
 #[test]

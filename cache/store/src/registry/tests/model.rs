@@ -52,7 +52,7 @@ struct Model {
     signing_keys: BTreeMap<String, SigningKeyRecord>,
 }
 
-fn role(n: u8, name: u8) -> RoleRecord {
+pub(super) fn role(n: u8, name: u8) -> RoleRecord {
     RoleRecord {
         id: format!("{ROLE_ID_PREFIX}{n}"),
         name: format!("role {name}"),
