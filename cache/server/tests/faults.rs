@@ -69,6 +69,33 @@ async fn calls_fail_and_wait_as_often_as_their_request_id_asks() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_after_as_many_messages_as_it_is_asked_for() {
+    let (server, _) = started();
+    server.client("").create_cache("c").await.unwrap();
+    let connection = server.connect().await;
+    let topic = b"\x0a\x01c\x12\x01t";
+    let value = b"\x1a\x03\x0a\x01v";
+    let publish = frame(&[&topic[..], value].concat());
+    assert_eq!(connection.call("/cache_client.pubsub.Pubsub/Publish", &[], publish).await.code, Code::Ok);
+    let subscribe = async |limit: &'static [u8]| {
+        let asked = [
+            ("stream-error", &b"internal"[..]),
+            ("stream-error-rpcs", b"topic-subscribe"),
+            ("stream-error-message-limit", limit),
+        ];
+        let answer = connection.call("/cache_client.pubsub.Pubsub/Subscribe", &asked, frame(topic)).await;
+        assert_eq!(answer.code, Code::Internal, "{answer:?}");
+        let mut frames = kura_wire::Frames::new(1 << 20);
+        frames.push(answer.data.into()).unwrap();
+        std::iter::from_fn(|| frames.next().unwrap()).count()
+    };
+    // The first heartbeat, the latest message, and heartbeats again.
+    for (limit, messages) in [(&b"0"[..], 0), (b"1", 1), (b"2", 2), (b"3", 3)] {
+        assert_eq!(subscribe(limit).await, messages);
+    }
+}
+
+#[tokio::test]
 async fn without_the_flag_nothing_of_it_is_looked_at() {
     let server = Server::local(&[]);
     server.client("").create_cache("c").await.unwrap();
