@@ -117,6 +117,7 @@ const ALLOWED_IN_TESTS: &[(&str, &[&str], &str)] = &[
         &["kura-store", "kura-engine", "kura-tokens"],
         "a front end is tested on a real store",
     ),
+    ("kura-front-protosocket", &["kura-store", "kura-tokens"], "a front end is tested on a real store"),
     (
         "kura-check",
         &["kura-commands", "kura-front", "kura-front-grpc"],

@@ -3,20 +3,20 @@
 //! One task rather than one each: a message to ten thousand subscribers then makes a hundred tasks
 //! ready and not ten thousand, each of which gives way to other calls after a slice of its work,
 //! and a subscription costs no task and no timer. A subscriber holds at most one message that its
-//! peer has no room for; the next one is asked for when that has gone, and those that were dropped
-//! meanwhile are told as a discontinuity.
+//! peer has no room for, or a few short ones; the next is asked for when they have gone, and those
+//! that were dropped meanwhile are told as a discontinuity.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use h2::{Reason, SendStream};
 use kura_base::Millis;
-use kura_commands::Subscription;
+use kura_commands::{Error, Subscription};
 use kura_wire::{Code, Status};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::coop::poll_proceed;
@@ -27,12 +27,17 @@ use crate::faults::Ending;
 use crate::respond::{AT_ONCE_BYTES, trailers};
 use crate::{Front, Method, topic};
 
+/// Messages that wait are sent together until they have so many bytes. Not only is that cheaper:
+/// clients built on `h2` hold frames of less than 256 bytes that they have not read yet against a
+/// server, and give up a connection with more than some 150 of them.
+const TOGETHER_BYTES: usize = 1024;
+
 /// How often it is looked at whether sessions still stand: a revocation ends a stream so soon.
 /// Expiry is known in advance and ends it on time.
 const BEAT: Duration = Duration::from_secs(1);
 
 /// A stream gets a heartbeat every so many beats. SDKs want one within 5 s or more; streams take
-/// turns, so that a thousand of a connection are not all written to in the same moment.
+/// turns, so that not all of a connection are written to in the same moment.
 const BEATS: u8 = 4;
 
 /// Adds subscribers to the task of their connection, which begins with the first and ends with the
@@ -185,6 +190,38 @@ impl Subscriber {
         Poll::Ready(Ok(()))
     }
 
+    /// Takes what has come, up to what is sent together. Pending, that was all; it may be something.
+    fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut more = BytesMut::new();
+        let gathered = loop {
+            // After so many messages the whole task gives way to others.
+            let Poll::Ready(progress) = poll_proceed(cx) else { break Poll::Pending };
+            let delivery = match self.subscription.poll_next(cx) {
+                Poll::Ready(Ok(delivery)) => delivery,
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => break Poll::Pending,
+            };
+            progress.made_progress();
+            let (head, tail) = topic::encode(&delivery);
+            if self.head.is_empty() {
+                // One alone is shared by all who get it.
+                self.head = head;
+            } else {
+                more.extend_from_slice(&head);
+            }
+            self.tail = tail;
+            self.count();
+            let last = self.ending.as_ref().is_some_and(|ending| ending.messages == 0);
+            if last || !self.tail.is_empty() || self.head.len() + more.len() >= TOGETHER_BYTES {
+                break Poll::Ready(Ok(()));
+            }
+        };
+        if !more.is_empty() {
+            self.head = [&self.head[..], &more].concat().into();
+        }
+        gathered
+    }
+
     fn is_idle(&self) -> bool {
         self.head.is_empty() && self.tail.is_empty()
     }
@@ -250,6 +287,7 @@ impl Future for Subscriber {
         if self.ended || self.stream.poll_reset(cx).is_ready() {
             return Poll::Ready(());
         }
+        let mut waiting = false;
         loop {
             if ready!(self.poll_flush(cx)).is_err() {
                 return Poll::Ready(());
@@ -258,19 +296,19 @@ impl Future for Subscriber {
             if self.ended {
                 return Poll::Ready(());
             }
-            // After so many messages the whole task gives way to others.
-            let progress = ready!(poll_proceed(cx));
-            match ready!(self.subscription.poll_next(cx)) {
-                Ok(delivery) => {
-                    (self.head, self.tail) = topic::encode(&delivery);
-                    self.count();
-                }
-                Err(error) => {
+            if waiting {
+                return Poll::Pending;
+            }
+            match self.poll_gather(cx) {
+                Poll::Pending => waiting = true,
+                Poll::Ready(Ok(())) => {}
+                // What came before the end is sent first; the end is told again.
+                Poll::Ready(Err(_)) if !self.is_idle() => {}
+                Poll::Ready(Err(error)) => {
                     self.end(&status(&error));
                     return Poll::Ready(());
                 }
             }
-            progress.made_progress();
         }
     }
 }

@@ -490,7 +490,8 @@ mod tests {
             ..Settings::default()
         };
         let config = settings.resolve().unwrap();
-        assert_eq!((config.workers, config.memory_bytes), (2, 8 << 20));
+        let memory = config.memory_bytes + config.topics.memory_bytes as u64;
+        assert_eq!((config.workers, memory), (2, 8 << 20));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod connection;
 mod endpoint;
 mod fields;
 mod frames;
+mod http_query;
 mod increment;
 mod leaderboard;
 mod percent;
@@ -19,6 +20,7 @@ mod timeout;
 mod token_claims;
 mod token_forged;
 mod v1_key;
+mod web_frames;
 
 use crate::Target;
 
@@ -45,5 +47,7 @@ pub fn all() -> Vec<Target> {
         permissions::TARGET,
         record::TARGET,
         increment::TARGET,
+        http_query::TARGET,
+        web_frames::TARGET,
     ]
 }

@@ -56,7 +56,18 @@ fn metrics(watched: &Watched) -> String {
     let stats = watched.commands.stats();
     for (name, kind, help, value) in [
         ("kura_items", "gauge", "Items held, expired ones not yet reclaimed included.", stats.items),
-        ("kura_item_payload_bytes", "gauge", "Bytes of the keys and values held.", stats.payload_bytes),
+        (
+            "kura_item_payload_bytes",
+            "gauge",
+            "Bytes of the keys and values held; of large collections, of the keys.",
+            stats.payload_bytes,
+        ),
+        (
+            "kura_collection_bytes",
+            "gauge",
+            "Memory that large collections take, those still read or waiting to be freed included.",
+            stats.collection_bytes,
+        ),
         (
             "kura_memory_bytes",
             "gauge",
