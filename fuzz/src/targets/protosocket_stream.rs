@@ -6,7 +6,7 @@ use kura_base::{FakeClock, Limits, Millis};
 use kura_commands::{Authentication, Commands, Parts, Session};
 use kura_front::{Budget, drain};
 use kura_front_protosocket::{Front, Head, head, serve};
-use kura_store::{Data, Registry};
+use kura_store::{Data, Registry, TopicConfig, TopicLog};
 use kura_tokens::SigningSecret;
 use kura_wire::protos::protosocket::cache::CacheResponse;
 use prost::Message as _;
@@ -104,6 +104,7 @@ fn front() -> Arc<Front> {
     let commands = Commands::new(Parts {
         registry: Arc::new(Registry::in_memory().unwrap()),
         data: Arc::new(Data::new(1 << 20, 1)),
+        topics: TopicLog::new(TopicConfig { memory_bytes: 1 << 20, max_subscriptions: 16 }, Millis(0)),
         secret: SigningSecret::from_bytes([7; 32]),
         endpoint: "cell".to_owned(),
         authentication: Authentication::Optional,
