@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use kura_wire::CacheClient;
-
+use crate::answer::Answer;
 use crate::args::CacheCommand;
+use crate::caller::Caller;
 use crate::error::CliError;
-use crate::profile::Config;
-use crate::{Outcome, output};
+use crate::input;
 
-/// Runs one command. The notes are those of the official command line, under its modules' names.
+/// Runs one command. The notes are those of the official command line, under its modules' names;
+/// as there, only what is UTF-8 is printed as text (`is_printed_text`).
 pub(crate) async fn run(
-    client: &CacheClient,
-    config: &Config,
+    caller: &Caller,
     command: CacheCommand,
-) -> Result<Outcome, CliError> {
+    is_printed_text: bool,
+) -> Result<Answer, CliError> {
+    let Caller { client, config } = caller;
     match command {
         CacheCommand::Create(name) => {
             let name = name.get();
@@ -31,20 +32,20 @@ pub(crate) async fn run(
         CacheCommand::List {} => {
             calling("listing caches...");
             let names = client.list_caches().await?;
-            let lines: String = names.into_iter().map(|name| name + "\n").collect();
-            output::bytes(lines.as_bytes())?;
+            let rows = names.into_iter().map(|name| vec![name.into()]).collect();
+            return Ok(Answer::Many("caches", &["name"], rows));
         }
         CacheCommand::Flush(name) => {
             calling("flushing cache...");
             client.flush_cache(&name.get()).await?;
         }
-        CacheCommand::Set { item, value, value_flag, ttl_seconds } => {
+        CacheCommand::Set { item, value, value_flag, stdin: _, ttl_seconds } => {
             let (cache, key) = item.get(&config.cache);
-            let value = value.or(value_flag).unwrap_or_default();
+            let value = value.or(value_flag).map_or_else(input::stdin, |value| Ok(value.into_bytes()))?;
             let ttl = Duration::from_secs(ttl_seconds.unwrap_or(config.ttl_seconds));
             doing("setting", &key, "into", &cache);
             calling("setting...");
-            client.set(&cache, key.as_bytes(), value.as_bytes(), ttl).await?;
+            client.set(&cache, key.as_bytes(), &value, ttl).await?;
         }
         CacheCommand::Get(item) => {
             let (cache, key) = item.get(&config.cache);
@@ -52,13 +53,13 @@ pub(crate) async fn run(
             calling("getting...");
             let Some(value) = client.get(&cache, key.as_bytes()).await? else {
                 tracing::debug!(target: "momento::commands::cache::cache_cli", "cache miss");
-                return Ok(Outcome::Miss);
+                return Ok(Answer::Miss);
             };
-            let value = String::from_utf8(value).map_err(|error| {
-                CliError::new("item is not a utf-8 string (SDK TypeError from: unknown source)")
-                    .with_details(error.utf8_error().to_string())
-            })?;
-            output::line(&value)?;
+            if is_printed_text && let Err(error) = std::str::from_utf8(&value) {
+                return Err(CliError::new("item is not a utf-8 string (SDK TypeError from: unknown source)")
+                    .with_details(error.to_string()));
+            }
+            return Ok(Answer::One("value", value.into()));
         }
         CacheCommand::DeleteItem(item) => {
             let (cache, key) = item.get(&config.cache);
@@ -67,7 +68,7 @@ pub(crate) async fn run(
             client.delete(&cache, key.as_bytes()).await?;
         }
     }
-    Ok(Outcome::Done)
+    Ok(Answer::Done)
 }
 
 fn calling(note: &str) {

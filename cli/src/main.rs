@@ -5,23 +5,35 @@
 //! (`http://host:port`, no key needed) or trusted through a private authority (`--ca`), and
 //! `--verbose` says which address a connection really has.
 //!
+//! Collections and leaderboards are commands, too; `--json` makes every answer readable for
+//! programs, `--stdin` and `--output` carry any bytes.
+//!
 //! Built on `kura-wire` and not on an SDK: a cold call must take a few milliseconds, and SDKs
 //! neither speak plaintext nor trust a private authority.
 //!
 //! One command, one path: `args` reads what was typed, `profile` what was configured, `access`
-//! decides from both where to go and with which key, `cache`, `topic` and `configure` act.
+//! decides from both where to go and with which key, `cache`, `topic`, `dictionary` and so on make
+//! one call and an `answer`, `output` writes it. `configure` goes its own way.
 
 mod access;
+mod answer;
 mod args;
 mod cache;
+mod caller;
 mod configure;
+mod dictionary;
 mod error;
 mod ini;
+mod input;
+mod leaderboard;
+mod list;
 mod log;
 mod output;
 mod profile;
 mod prompt;
 mod sdk_error;
+mod set;
+mod sorted_set;
 mod topic;
 
 use std::process::ExitCode;
@@ -31,9 +43,12 @@ use kura_base::SystemClock;
 use kura_wire::{CacheClient, ChannelOptions, KeepAlive};
 
 use crate::access::Access;
-use crate::args::{AccountCommand, Args, Command, Credential};
+use crate::answer::Answer;
+use crate::args::{AccountCommand, Args, Command, Common, Credential, Deferred, Group};
+use crate::caller::Caller;
 use crate::error::CliError;
-use crate::profile::{Config, Files};
+use crate::output::Output;
+use crate::profile::Files;
 
 /// How a command ended, when it did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,13 +84,29 @@ fn run(args: Args) -> Result<Outcome, CliError> {
     let Args { profile, ca, command, .. } = args;
     let files = Files::locate()?;
     match command {
-        Command::Cache { credential, operation } => {
-            let (client, config) = connect(&files, &profile, credential, ca)?;
-            block_on(cache::run(&client, &config, operation))
+        Command::Cache(Deferred(Group { common, operation })) => {
+            let printed = common.printing.is_printed_text();
+            ask(&files, &profile, common, ca, async |caller| cache::run(caller, operation, printed).await)
         }
-        Command::Topic { credential, operation } => {
-            let (client, config) = connect(&files, &profile, credential, ca)?;
-            block_on(topic::run(&client, &config, operation))
+        Command::Dictionary(Deferred(Group { common, operation })) => {
+            ask(&files, &profile, common, ca, async |caller| dictionary::run(caller, operation).await)
+        }
+        Command::List(Deferred(Group { common, operation })) => {
+            ask(&files, &profile, common, ca, async |caller| list::run(caller, operation).await)
+        }
+        Command::Set(Deferred(Group { common, operation })) => {
+            ask(&files, &profile, common, ca, async |caller| set::run(caller, operation).await)
+        }
+        Command::SortedSet(Deferred(Group { common, operation })) => {
+            ask(&files, &profile, common, ca, async |caller| sorted_set::run(caller, operation).await)
+        }
+        Command::Leaderboard(Deferred(Group { common, operation })) => {
+            ask(&files, &profile, common, ca, async |caller| leaderboard::run(caller, operation).await)
+        }
+        Command::Topic(Deferred(Group { common, operation })) => {
+            let caller = connect(&files, &profile, common.credential, ca)?;
+            let mut output = Output::open(common.printing)?;
+            block_on(topic::run(&caller, operation, &mut output))
         }
         Command::Configure(how) => configure::run(&files, &profile, &how, channel_options(ca)?),
         Command::Account { operation: AccountCommand::Signup { .. } } => Err(CliError::new(
@@ -95,19 +126,33 @@ fn run(args: Args) -> Result<Outcome, CliError> {
     }
 }
 
+/// Makes the call of one command, and writes its answer.
+fn ask(
+    files: &Files,
+    profile: &str,
+    common: Common,
+    ca: Option<std::path::PathBuf>,
+    command: impl AsyncFnOnce(&Caller) -> Result<Answer, CliError>,
+) -> Result<Outcome, CliError> {
+    let caller = connect(files, profile, common.credential, ca)?;
+    let mut output = Output::open(common.printing)?;
+    let answer = block_on(command(&caller))?;
+    output.answer(&answer)
+}
+
 /// A client for what was typed and configured; nothing is connected yet.
 fn connect(
     files: &Files,
     profile: &str,
     credential: Credential,
     ca: Option<std::path::PathBuf>,
-) -> Result<(CacheClient, Config), CliError> {
+) -> Result<Caller, CliError> {
     let credentials = files.credentials(profile, &SystemClock);
     // A profile without credentials is told first, then one without a config, as users know it;
     // but who names a plaintext endpoint needs no credentials.
     let access = access::resolve(credentials, credential.api_key, credential.endpoint)?;
     let config = files.config(profile)?;
-    Ok((client(access, channel_options(ca)?)?, config))
+    Ok(Caller { client: client(access, channel_options(ca)?)?, config })
 }
 
 fn client(access: Access, options: ChannelOptions) -> Result<CacheClient, CliError> {

@@ -60,6 +60,40 @@ async fn a_hit_is_printed_and_a_miss_is_silent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn programs_get_json_and_any_bytes() {
+    let bytes = b"\xff\0\n";
+    let (peer, calls) = recording(move |call| match call.path.ends_with("/Get") {
+        true if call.decode::<GetRequest>().cache_key == b"b" => get_response(ECacheResult::Hit, bytes),
+        _ => healthy(call),
+    })
+    .await;
+    let user = User::of(&peer.url());
+    assert_eq!(user.run("cache get k --json").ok(), "{\"value\":\"値\"}\n");
+    assert_eq!(user.run("cache --json get b").ok(), "{\"value\":{\"base64\":\"/wAK\"}}\n");
+    let miss = user.run("cache get none --json");
+    assert_eq!((miss.stdout.as_str(), miss.stderr.as_str(), miss.code), ("", "", 1));
+    let error = user.run("cache get b").failed();
+    assert_eq!(error, "ERROR: item is not a utf-8 string (SDK TypeError from: unknown source)\n");
+    let file = user.path("out");
+    assert_eq!(user.run(&format!("cache get b --output {}", file.display())).ok(), "");
+    assert_eq!(std::fs::read(&file).unwrap(), bytes);
+    calls.lock().unwrap().clear();
+    assert_eq!(user.run_with_input("cache set k --stdin --json", "a\u{0}b\n").ok(), "{}\n");
+    assert_eq!(only(&calls).decode::<SetRequest>().cache_body, b"a\0b\n");
+    // A dash is a value, as it always was.
+    assert_eq!(user.run_with_input("cache set k -", "input").ok(), "");
+    assert_eq!(only(&calls).decode::<SetRequest>().cache_body, b"-");
+    let published = |args: &str| {
+        assert_eq!(user.run_with_input(args, "値\n").ok(), "");
+        only(&calls).decode::<PublishRequest>().value.unwrap().kind.unwrap()
+    };
+    assert_eq!(published("topic publish t --stdin"), topic_value::Kind::Text("値\n".into()));
+    let binary = topic_value::Kind::Binary("値\n".into());
+    assert_eq!(published("topic publish t --stdin --binary"), binary);
+    assert_eq!(published("topic publish t v --binary"), topic_value::Kind::Binary(b"v".to_vec()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn other_commands_print_nothing() {
     let (peer, calls) = recording(healthy).await;
     let user = User::of(&peer.url());
@@ -94,6 +128,8 @@ async fn caches_are_listed_page_by_page_in_the_servers_order() {
     })
     .await;
     assert_eq!(User::of(&peer.url()).run("cache list").ok(), "z\na\nm\n");
+    let json = User::of(&peer.url()).run("cache list --json").ok();
+    assert_eq!(json, "{\"caches\":[\"z\",\"a\",\"m\"]}\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,6 +21,17 @@ fn help_tells_the_grammar() {
         "topic publish",
         "topic subscribe",
         "configure",
+        "dictionary",
+        "dictionary set",
+        "list",
+        "list push-front",
+        "set",
+        "set add",
+        "sorted-set",
+        "sorted-set fetch",
+        "sorted-set union-store",
+        "leaderboard",
+        "leaderboard by-score",
     ] {
         let help = user.run(&format!("{name} --help")).ok();
         insta::assert_snapshot!(format!("help {name}").trim().replace(' ', "_"), help);

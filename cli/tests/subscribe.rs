@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{User, recording};
+use common::{User, only, recording};
 use kura_wire::protos::cache_client::pubsub::{
     Discontinuity, Heartbeat, SubscriptionItem, SubscriptionRequest, TopicItem, TopicValue,
     subscription_item, topic_value,
@@ -82,4 +82,32 @@ async fn a_subscription_that_never_opened_fails_at_once() {
     let peer = Peer::start(|_| Reply::status(Status::new(Code::Unavailable, "why"))).await;
     let stderr = User::of(&peer.url()).run("topic subscribe t").failed();
     assert!(stderr.starts_with("ERROR: the subscription ended without receiving any values: "), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_begins_where_it_is_told_and_programs_are_told_everything() {
+    let (peer, calls) = recording(|_| {
+        let gap = Discontinuity { last_topic_sequence: 4, new_topic_sequence: 8, new_sequence_page: 7 };
+        let gap = SubscriptionItem { kind: Some(subscription_item::Kind::Discontinuity(gap)) };
+        stream(&[heartbeat(), gap, text(8, "\"a\"\nb"), item(9, topic_value::Kind::Binary(b"text".to_vec()))])
+            .end(End::Status(Status::new(Code::NotFound, "Cache not found")))
+    })
+    .await;
+    let user = User::of(&peer.url());
+    let ran = user.run("topic subscribe t --from 5 --page 7 --json");
+    let lines = [
+        r#"{"discontinuity":{"last_sequence":4,"new_page":7,"new_sequence":8}}"#,
+        r#"{"item":{"page":7,"publisher_id":"","sequence":8,"value":"\"a\"\nb"}}"#,
+        r#"{"item":{"page":7,"publisher_id":"","sequence":9,"value":{"base64":"dGV4dA=="}}}"#,
+    ];
+    assert_eq!((ran.stdout.lines().collect::<Vec<_>>(), ran.code), (lines.to_vec(), 1));
+    let request = only(&calls).decode::<SubscriptionRequest>();
+    assert_eq!((request.resume_at_topic_sequence_number, request.sequence_page), (5, 7));
+
+    let ran = user.run("topic subscribe t --from 5 --verbose");
+    assert_eq!(ran.stdout, "\"a\"\nb\n[116, 101, 120, 116]\n");
+    assert!(ran.stderr.contains("discontinuity: after 4 it goes on at 8 of page 7"), "{ran:?}");
+    let request = only(&calls).decode::<SubscriptionRequest>();
+    assert_eq!((request.resume_at_topic_sequence_number, request.sequence_page), (5, 0));
+    assert!(!user.run("topic subscribe t").stderr.contains("discontinuity"));
 }

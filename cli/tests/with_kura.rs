@@ -51,7 +51,15 @@ impl Running {
         let (address, user) = (free_address(), User::new());
         let data = user.path("data");
         let data_dir = ["--data-dir", data.to_str().unwrap()];
-        let listen = ["serve", "--tls-listen", &address.to_string(), "--admin-listen", "127.0.0.1:0"];
+        let listen = [
+            "serve",
+            "--tls-listen",
+            &address.to_string(),
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--protosocket-listen",
+            "off",
+        ];
         let server = start(kura().args(listen).args(data_dir));
         let key = kura().args(["key", "create", "--name", "test"]).args(data_dir).output().unwrap();
         let key = String::from_utf8(key.stdout).unwrap();
@@ -126,6 +134,162 @@ fn what_is_set_is_found_and_what_is_not_is_a_silent_miss() {
         running.run("cache delete other").ok();
         assert!(running.run("cache get k --cache other").failed().starts_with("ERROR: "));
     }
+}
+
+/// Commands, one after the other, and what each prints; `!` where it misses.
+#[test]
+fn collections_do_what_their_commands_say() {
+    let running = Running::plaintext();
+    for (args, expected) in [
+        ("dictionary get d a", "!"),
+        ("dictionary fetch d", "!"),
+        ("dictionary length d", "!"),
+        ("dictionary set d a 1", ""),
+        ("dictionary set-fields d b=2 c=x=y", ""),
+        ("dictionary get d a", "1\n"),
+        ("dictionary get d none", "!"),
+        ("dictionary get-fields d c none a", "c\tx=y\na\t1\n"),
+        (
+            "dictionary get-fields d none a --json",
+            "{\"items\":[{\"field\":\"none\",\"value\":null},{\"field\":\"a\",\"value\":\"1\"}]}\n",
+        ),
+        ("dictionary increment d a --amount -43", "-42\n"),
+        ("dictionary increment d n", "1\n"),
+        ("dictionary length d", "4\n"),
+        ("dictionary remove d b c n none", ""),
+        ("dictionary fetch d --json", "{\"items\":[{\"field\":\"a\",\"value\":\"-42\"}]}\n"),
+        ("dictionary delete d", ""),
+        ("dictionary fetch d", "!"),
+        ("list pop-front l", "!"),
+        ("list push-back l c", "1\n"),
+        ("list push-front l b", "2\n"),
+        ("list concatenate-front l z a", "4\n"),
+        ("list concatenate-back l d e --json", "{\"length\":6}\n"),
+        ("list fetch l", "z\na\nb\nc\nd\ne\n"),
+        ("list fetch l --start 1 --end -1 --json", "{\"values\":[\"a\",\"b\",\"c\",\"d\"]}\n"),
+        ("list fetch l --start 99", "!"),
+        ("list push-back l f --truncate-to 6", "6\n"),
+        ("list pop-front l", "a\n"),
+        ("list pop-back l", "f\n"),
+        ("list erase l 0:1 2:1", ""),
+        ("list fetch l", "c\ne\n"),
+        ("list remove-value l c", ""),
+        ("list length l", "1\n"),
+        ("list concatenate-back l f g", "3\n"),
+        ("list retain l --start -2 --end -1", ""),
+        ("list fetch l", "f\n"),
+        ("list delete l", ""),
+        ("list length l", "!"),
+        ("set fetch s", "!"),
+        ("set add s a b a", ""),
+        ("set length s", "2\n"),
+        ("set contains s b x", "b\ttrue\nx\tfalse\n"),
+        ("set remove s a x", ""),
+        ("set sample s --limit 9", "b\n"),
+        ("set pop s --count 9 --json", "{\"elements\":[\"b\"]}\n"),
+        ("set pop s", "!"),
+        ("set add s a", ""),
+        ("set delete s", ""),
+        ("set contains s a", "!"),
+        ("sorted-set rank z a", "!"),
+        ("sorted-set put z a --score -1.5", ""),
+        ("sorted-set put-elements z b=2 c=3", ""),
+        ("sorted-set fetch z", "a\t-1.5\nb\t2\nc\t3\n"),
+        ("sorted-set fetch z --start -2 --order descending", "b\t2\na\t-1.5\n"),
+        ("sorted-set fetch z --above 2", "c\t3\n"),
+        ("sorted-set fetch z --max 2 --offset 1 --count 5", "b\t2\n"),
+        ("sorted-set fetch z --start 9", ""),
+        ("sorted-set score z b", "2\n"),
+        ("sorted-set score z x", "!"),
+        ("sorted-set scores z c x a", "c\t3\na\t-1.5\n"),
+        ("sorted-set rank z c", "2\n"),
+        ("sorted-set rank z c --order descending", "0\n"),
+        ("sorted-set rank z x", "!"),
+        ("sorted-set increment z a --amount 0.25", "-1.25\n"),
+        ("sorted-set length z", "3\n"),
+        ("sorted-set length z --min 2 --below 3", "1\n"),
+        ("sorted-set union-store u z=2 z --aggregate max", "3\n"),
+        ("sorted-set fetch u --json --min 4 --max 4", "{\"elements\":[{\"value\":\"b\",\"score\":4.0}]}\n"),
+        ("sorted-set remove z a b c", ""),
+        ("sorted-set length z", "!"),
+        ("sorted-set delete u", ""),
+        ("sorted-set fetch u", "!"),
+        ("leaderboard length b", "0\n"),
+        ("leaderboard upsert b 1=10 2=20 3=20", ""),
+        ("leaderboard by-rank b", "0\t1\t10\n1\t2\t20\n2\t3\t20\n"),
+        ("leaderboard by-rank b --start 2 --order descending", "2\t1\t10\n"),
+        ("leaderboard by-score b --min 11 --limit 1", "1\t2\t20\n"),
+        ("leaderboard by-score b --below 20", "0\t1\t10\n"),
+        ("leaderboard rank b 2 9 1", "1\t2\t20\n0\t1\t10\n"),
+        ("leaderboard rank b 9", "!"),
+        ("leaderboard competition-rank b 1 2 3", "2\t1\t10\n0\t2\t20\n0\t3\t20\n"),
+        ("leaderboard remove b 1 9", ""),
+        ("leaderboard length b --json", "{\"length\":2}\n"),
+        ("leaderboard delete b", ""),
+        ("leaderboard by-rank b", ""),
+    ] {
+        let ran = running.run(args);
+        match expected {
+            "!" => assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (1, "", ""), "{args}"),
+            _ => assert_eq!(ran.ok(), expected, "{args}"),
+        }
+    }
+}
+
+#[test]
+fn any_bytes_go_in_from_standard_input_and_out_to_a_file() {
+    let running = Running::tls();
+    let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(100_000).collect();
+    let (given, taken) = (running.user.path("given"), running.user.path("taken"));
+    std::fs::write(&given, &bytes).unwrap();
+    for (set, get) in [
+        ("cache set k --stdin", "cache get k"),
+        ("dictionary set d f --stdin", "dictionary get d f"),
+        ("list push-back l --stdin", "list pop-back l"),
+    ] {
+        let set = running.command(set).stdin(std::fs::File::open(&given).unwrap()).output().unwrap();
+        assert!(set.status.success(), "{set:?}");
+        assert_eq!(running.run(&format!("{get} --output {}", taken.display())).ok(), "");
+        assert!(std::fs::read(&taken).unwrap() == bytes, "{get}");
+    }
+}
+
+#[test]
+fn a_collection_keeps_its_time_if_told_and_another_type_is_an_error() {
+    let running = Running::plaintext();
+    running.run("set add s a --ttl 2").ok();
+    running.run("set add s b --ttl 60 --keep-ttl").ok();
+    let start = Instant::now();
+    while running.run("set fetch s").code == 0 {
+        assert!(start.elapsed() < Duration::from_secs(10), "it should end after 2 s");
+    }
+    running.run("cache set k v").ok();
+    let stderr = running.run("set add k a").failed();
+    assert!(stderr.contains("(SDK FailedPreconditionError from: tonic status error: "), "{stderr}");
+    let stderr = running.run("set add s a --cache none").failed();
+    assert!(stderr.contains("(SDK CacheNotFoundError from: "), "{stderr}");
+}
+
+#[test]
+fn a_subscriber_begins_where_it_is_told_and_gets_bytes_as_base64() {
+    let running = Running::plaintext();
+    for text in ["one", "two", "three"] {
+        running.run(&format!("topic publish t {text}")).ok();
+    }
+    let mut command = running.command("topic subscribe t --from 2 --json");
+    let mut momento = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(momento.stdout.take().unwrap()).lines().map_while(Result::ok);
+    for (number, text) in [(2, "two"), (3, "three")] {
+        let line = lines.next().unwrap();
+        assert!(line.contains(&format!("\"sequence\":{number},\"value\":\"{text}\"")), "{line}");
+    }
+    let mut publish = running.command("topic publish t --stdin --binary");
+    publish.stdin(std::fs::File::open(running.user.write("value", "bytes")).unwrap());
+    assert!(publish.status().unwrap().success());
+    let line = lines.next().unwrap();
+    assert!(line.contains(r#""sequence":4,"value":{"base64":"Ynl0ZXM="}"#), "{line}");
+    let _ = momento.kill();
+    let _ = momento.wait();
 }
 
 /// The median of 20 cold gets.

@@ -32,9 +32,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def binary():
-    subprocess.run(
-        ["cargo", "build", "--quiet", "--package", "kura-aws-api", "--example", "serve"], cwd=ROOT, check=True
-    )
+    if "KURA_BUILT" not in os.environ:
+        example = ["--package", "kura-aws-api", "--example", "serve"]
+        subprocess.run(["cargo", "build", "--quiet", *example], cwd=ROOT, check=True)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     return target / "debug" / "examples" / "serve"
 

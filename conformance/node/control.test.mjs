@@ -22,6 +22,16 @@ describe('control', () => {
     await client.ping();
   });
 
+  it('is a client with a configuration, and with caches that can be spoken to', async () => {
+    assert.ok(client.configuration.getTransportStrategy());
+    const name = unique('cache');
+    await client.createCache(name);
+    const cache = client.cache(name);
+    assert.equal((await cache.set('key', 'value')).type, 'Success');
+    assert.equal((await cache.get('key')).value(), 'value');
+    await client.deleteCache(name);
+  });
+
   it('makes, lists and deletes a cache', async () => {
     const name = unique('cache');
     assert.ok(!(await names()).includes(name));

@@ -1,31 +1,26 @@
 // The server under test, as the environment names it (../README.md).
 
 import {randomUUID} from 'node:crypto';
-import {createRequire} from 'node:module';
+import {recording} from './called.mjs';
+import {env, mode, sdk} from './sdk.mjs';
 
-export const mode = env('KURA_MODE');
-if (!['local', 'v1', 'v2'].includes(mode)) {
-  throw new Error(`KURA_MODE=${mode}: expected local, v1 or v2`);
-}
-if (mode !== 'local') {
-  // Read when the SDK is loaded, so that is done below and not by an import above.
-  process.env.GRPC_DEFAULT_SSL_ROOTS_FILE_PATH = env('KURA_CA');
-}
+export {mode, sdk};
 
-export const sdk = createRequire(import.meta.url)('@gomomento/sdk');
-
-function env(name) {
-  const value = process.env[name];
-  if (!value) {
-    throw new Error(`${name} must be set, see conformance/README.md`);
-  }
-  return value;
-}
+const quiet = new sdk.NoopMomentoLoggerFactory();
 
 /** A name no other test uses. */
 export const unique = (prefix = 'key') => `${prefix}-${randomUUID()}`;
 
 export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
+
+/** Waits until `holds`, for ten seconds at most. */
+export async function within(holds, what) {
+  for (let at = 0; at < 1000; at++) {
+    if (holds()) return;
+    await sleep(10);
+  }
+  throw new Error(`no ${what} within ten seconds`);
+}
 
 /** Credentials made from `key`, or from the key the environment gives. */
 export function credentials(key = undefined) {
@@ -54,10 +49,44 @@ function forge(token) {
   return token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1);
 }
 
-export function makeClient(credentialProvider = credentials()) {
-  return sdk.CacheClient.create({
-    configuration: sdk.Configurations.Laptop.v1(new sdk.NoopMomentoLoggerFactory()),
+/** Credentials made from a disposable token or an API key, as the SDK hands them over. */
+export function tokenCredentials(token) {
+  if (mode !== 'local') {
+    return sdk.CredentialProvider.fromString({apiKey: token});
+  }
+  const {api_key} = JSON.parse(Buffer.from(token, 'base64').toString());
+  // No provider for keys knows a plaintext server.
+  const provider = credentials();
+  provider.getAuthToken = () => api_key;
+  return provider;
+}
+
+export async function makeClient(credentialProvider = credentials()) {
+  const client = await sdk.CacheClient.create({
+    configuration: sdk.Configurations.Laptop.v1(quiet),
     credentialProvider,
     defaultTtlSeconds: 60,
   });
+  return recording(client, 'CacheClient');
+}
+
+export function makeTopicClient(credentialProvider = credentials()) {
+  const configuration = sdk.TopicConfigurations.Default.latest(quiet);
+  return recording(new sdk.TopicClient({configuration, credentialProvider}), 'TopicClient');
+}
+
+export function makeAuthClient(credentialProvider = credentials()) {
+  const configuration = sdk.AuthClientConfigurations.Default.latest(quiet);
+  return recording(new sdk.AuthClient({configuration, credentialProvider}), 'AuthClient');
+}
+
+export function makeLeaderboardClient(credentialProvider = credentials()) {
+  const configuration = sdk.LeaderboardConfigurations.Laptop.v1(quiet);
+  const client = new sdk.PreviewLeaderboardClient({configuration, credentialProvider});
+  return recording(client, 'PreviewLeaderboardClient');
+}
+
+export function makeFunctionClient(credentialProvider = credentials()) {
+  const configuration = sdk.FunctionConfigurations.Laptop.v1(quiet);
+  return recording(new sdk.PreviewFunctionClient({configuration, credentialProvider}), 'PreviewFunctionClient');
 }

@@ -1,67 +1,57 @@
-"""Clients and caches for the tests. Every test of the SDK runs twice: with the blocking client and with the async one."""
+"""Clients and caches for the tests. Every test of the SDK runs twice: with the blocking clients and with the async ones."""
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, AsyncIterator
 
-import server  # first: it sets the trusted roots  # isort: skip
+import called  # first: it sets the trusted roots and sees every call  # isort: skip  # noqa: F401
 import grpc
 import pytest
+import server
 from momento.responses import CreateCache, DeleteCache
+from server import Awaited, closing
 from wire import Wire
 
 
-class Awaited:
-    """Either SDK client behind `await`."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._client, name)
-
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            result = method(*args, **kwargs)
-            return await result if inspect.isawaitable(result) else result
-
-        return call
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks back at all calls comes last."""
+    items.sort(key=lambda item: item.path.name == "test_every_method.py")
 
 
 @pytest.fixture(scope="session", params=["sync", "async"])
-async def flavour(request: pytest.FixtureRequest) -> Any:
-    return server.sync_client if request.param == "sync" else server.async_client
+def flavour(request: pytest.FixtureRequest) -> Any:
+    return server.Sync if request.param == "sync" else server.Async
 
 
 @pytest.fixture(scope="session")
 async def client(flavour: Any) -> AsyncIterator[Awaited]:
-    async with _closing(flavour()) as it:
+    async with closing(flavour.cache()) as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+async def topics(flavour: Any) -> AsyncIterator[Awaited]:
+    async with closing(flavour.topics()) as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+async def auth(flavour: Any) -> AsyncIterator[Awaited]:
+    async with closing(flavour.auth()) as it:
         yield it
 
 
 @pytest.fixture(scope="session")
 async def stranger(flavour: Any) -> AsyncIterator[Awaited]:
     """A client whose token the server did not sign."""
-    async with _closing(flavour(server.foreign_credentials())) as it:
+    async with closing(flavour.cache(server.foreign_credentials())) as it:
         yield it
 
 
-class _closing:
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    async def __aenter__(self) -> Awaited:
-        if hasattr(self._client, "__aenter__"):
-            await self._client.__aenter__()
-        else:
-            self._client.__enter__()
-        return Awaited(self._client)
-
-    async def __aexit__(self, *exc: Any) -> None:
-        if hasattr(self._client, "__aexit__"):
-            await self._client.__aexit__(*exc)
-        else:
-            self._client.__exit__(*exc)
+@pytest.fixture(scope="session")
+async def topic_stranger(flavour: Any) -> AsyncIterator[Awaited]:
+    async with closing(flavour.topics(server.foreign_credentials())) as it:
+        yield it
 
 
 @pytest.fixture(scope="session")

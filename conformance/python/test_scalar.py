@@ -156,7 +156,7 @@ async def test_concurrent_increments_are_all_counted(client, cache, key):
 
 
 async def test_threads_share_a_client(cache, key):
-    with server.sync_client() as client:
+    with server.Sync.cache() as client:
 
         def work(thread):
             for at in range(50):

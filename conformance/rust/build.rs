@@ -6,55 +6,37 @@ use std::{
     process::Command,
 };
 
-/// Files of the package's `tests/cache/` that are about what this server does. Each exists a second time as `_v2`.
-const COVERED: [&str; 6] = ["batch", "control", "item", "key_existence", "scalar", "ttl"];
-
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=Cargo.lock");
-    println!("cargo::rerun-if-changed=later.txt");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo gives build scripts a directory"));
-    let tests = momento().join("tests/cache");
-    let later = fs::read_to_string("later.txt").expect("later.txt is beside build.rs");
-    let later: Vec<Later> = later.lines().filter(|line| !line.starts_with('#')).map(Later::parse).collect();
-
-    let mut source = format!("/// Lines of `later.txt`.\nconst LATER: usize = {};\n", later.len());
-    for name in COVERED.iter().flat_map(|name| [name.to_string(), format!("{name}_v2")]) {
-        let published = tests.join(&name).with_extension("rs");
-        let later: Vec<&Later> = later.iter().filter(|later| later.file == name).collect();
-        let file = if later.is_empty() { published } else { ignoring(&later, &published, &out) };
-        source += &format!("#[path = {file:?}]\nmod {name};\n");
+    let tests = momento().join("tests");
+    let source = modules(&tests);
+    for area in ["auth", "cache", "leaderboard", "topics"] {
+        assert!(source.contains(&format!("mod {area} ")), "the package has no tests in tests/{area}");
     }
     fs::write(out.join("published.rs"), source).expect("OUT_DIR can be written");
 }
 
-/// A line of `later.txt`.
-struct Later<'a> {
-    file: &'a str,
-    function: &'a str,
-    needs: &'a str,
-}
-
-impl<'a> Later<'a> {
-    fn parse(line: &'a str) -> Self {
-        let (file, rest) = line.split_once(' ').expect("later.txt: file, function, what it needs");
-        let (function, needs) =
-            rest.trim_start().split_once(' ').expect("later.txt: file, function, what it needs");
-        Self { file, function, needs: needs.trim() }
+/// Every file and directory of tests as a module. A directory's own file is one if it has tests.
+fn modules(folder: &Path) -> String {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
+        .map(|entry| entry.expect("a directory can be read").path())
+        .collect();
+    entries.sort();
+    let mut source = String::new();
+    for path in entries {
+        let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+        if path.is_dir() {
+            source += &format!("mod {name} {{\n{}}}\n", modules(&path));
+        } else if name != "mod" {
+            source += &format!("#[path = {path:?}]\nmod {name};\n");
+        } else if fs::read_to_string(&path).expect("a test file can be read").contains("::test]") {
+            source += &format!("#[path = {path:?}]\nmod itself;\n");
+        }
     }
-}
-
-/// A copy of a published file with an `#[ignore]` line before the functions that are for later, and no other change.
-fn ignoring(later: &[&Later], published: &Path, out: &Path) -> PathBuf {
-    let mut source = fs::read_to_string(published).unwrap_or_else(|e| panic!("{}: {e}", published.display()));
-    for Later { function, needs, .. } in later {
-        let head = format!("    async fn {function}()");
-        assert_eq!(source.matches(&head).count(), 1, "{function} in {}", published.display());
-        source = source.replace(&head, &format!("    #[ignore = \"needs {needs}\"]\n{head}"));
-    }
-    let copy = out.join(published.file_name().expect("a test file has a name"));
-    fs::write(&copy, source).expect("OUT_DIR can be written");
-    copy
+    source
 }
 
 /// Where cargo unpacked the momento crate.

@@ -89,7 +89,7 @@ impl CacheClient {
     /// The server's status, NOT_FOUND if there is no such cache; see [`Channel::unary`].
     pub async fn get(&self, cache: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Status> {
         let request = cache_client::GetRequest { cache_key: key.to_vec() };
-        let response: cache_client::GetResponse = self.data("/cache_client.Scs/Get", cache, &request).await?;
+        let response: cache_client::GetResponse = self.call("/cache_client.Scs/Get", cache, &request).await?;
         match response.result() {
             ECacheResult::Hit => Ok(Some(response.cache_body)),
             ECacheResult::Miss => Ok(None),
@@ -108,7 +108,7 @@ impl CacheClient {
             cache_body: value.to_vec(),
             ttl_milliseconds,
         };
-        let response: cache_client::SetResponse = self.data("/cache_client.Scs/Set", cache, &request).await?;
+        let response: cache_client::SetResponse = self.call("/cache_client.Scs/Set", cache, &request).await?;
         match response.result() {
             ECacheResult::Ok => Ok(()),
             _ => Err(Status::new(Code::Internal, "The response does not say that the item was stored")),
@@ -121,7 +121,7 @@ impl CacheClient {
     /// As [`CacheClient::get`].
     pub async fn delete(&self, cache: &str, key: &[u8]) -> Result<(), Status> {
         let request = cache_client::DeleteRequest { cache_key: key.to_vec() };
-        let _: cache_client::DeleteResponse = self.data("/cache_client.Scs/Delete", cache, &request).await?;
+        let _: cache_client::DeleteResponse = self.call("/cache_client.Scs/Delete", cache, &request).await?;
         Ok(())
     }
 
@@ -179,18 +179,17 @@ impl CacheClient {
         Err(Status::new(Code::Internal, format!("The list of caches did not end after {MAX_PAGES} pages")))
     }
 
-    /// Sends a text to all who listen to `topic` now.
+    /// Sends a value to all who listen to `topic` now.
     ///
     /// # Errors
     /// The server's status, NOT_FOUND if there is no such cache.
-    pub async fn publish(&self, cache: &str, topic: &str, text: &str) -> Result<(), Status> {
-        let value = pubsub::TopicValue { kind: Some(topic_value::Kind::Text(text.to_owned())) };
+    pub async fn publish(&self, cache: &str, topic: &str, value: topic_value::Kind) -> Result<(), Status> {
         let request = pubsub::PublishRequest {
             cache_name: cache.to_owned(),
             topic: topic.to_owned(),
-            value: Some(value),
+            value: Some(pubsub::TopicValue { kind: Some(value) }),
         };
-        let _: common::Empty = self.data("/cache_client.pubsub.Pubsub/Publish", cache, &request).await?;
+        let _: common::Empty = self.call("/cache_client.pubsub.Pubsub/Publish", cache, &request).await?;
         Ok(())
     }
 
@@ -216,7 +215,12 @@ impl CacheClient {
         channel.server_streaming("/cache_client.pubsub.Pubsub/Subscribe", metadata, &request, DEADLINE).await
     }
 
-    async fn data<R: Message + Default>(
+    /// Calls `path` (`/package.Service/Method`) of the data service about `cache`, one message for
+    /// one message: for what has no method here.
+    ///
+    /// # Errors
+    /// The server's status, NOT_FOUND if there is no such cache; see [`Channel::unary`].
+    pub async fn call<R: Message + Default>(
         &self,
         path: &str,
         cache: &str,

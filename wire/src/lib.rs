@@ -1,7 +1,7 @@
-//! What Kura's server and clients share of Momento's gRPC protocol.
+//! What Kura's server and clients share of Momento's protocols.
 //!
-//! The message types are Momento's own, from the `momento-protos` crate. Beside them stand the
-//! gRPC status with Momento's `err` trailer ([`Status`]) and the client side: keys and endpoints
+//! The message types are Momento's own, from the `momento-protos` crate; [`fields`] reads the hot
+//! ones in place. Beside them stand the gRPC status with Momento's `err` trailer ([`Status`]) and the client side: keys and endpoints
 //! as users write them ([`Key`], [`Endpoint`]), one connection ([`Channel`]) and the calls that
 //! the command line and the check make over it ([`CacheClient`]).
 //!
@@ -26,6 +26,7 @@ mod body;
 mod channel;
 mod client;
 mod connect;
+pub mod fields;
 mod framing;
 mod key;
 mod metadata;

@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
 
 /// Builds in release and measures everything.
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
+    let packages =
+        ["-p", "kura", "-p", "kura-bench", "-p", "kura-load", "-p", "kura-yardstick", "-p", "kura-netns"];
+    Run::new("cargo").args(["build", "--locked", "--release"]).args(packages).shown()?;
     measure(project, Profile::Release, &project.source("bench/results"), arguments.quick).map(drop)
 }
 
@@ -31,24 +34,6 @@ pub(crate) fn smoke(project: &Project) -> Result<Outcome> {
 }
 
 fn measure(project: &Project, profile: Profile, results: &Path, quick: bool) -> Result<Transcript> {
-    let mut build = Run::new("cargo").args(["build", "--locked"]);
-    if profile == Profile::Release {
-        build = build.arg("--release");
-    }
-    build
-        .args([
-            "-p",
-            "kura",
-            "-p",
-            "kura-bench",
-            "-p",
-            "kura-load",
-            "-p",
-            "kura-yardstick",
-            "-p",
-            "kura-netns",
-        ])
-        .shown()?;
     let mut run = Run::new(project.program(profile, "kura-bench"));
     run = run.arg("all").arg("--results").arg(results).limit(Duration::from_secs(3 * 3600));
     if quick {

@@ -30,6 +30,10 @@ pub(crate) enum Client {
     Python,
     /// The Node package `@gomomento/sdk`.
     Node,
+    /// The package for pages `@gomomento/sdk-web`, over grpc-web.
+    Web,
+    /// `schemathesis`, which holds the HTTP API to its OpenAPI document.
+    Http,
 }
 
 /// How a client reaches the server and what it shows.
@@ -45,7 +49,7 @@ pub(crate) enum Mode {
 
 impl Client {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Rust, Self::Python, Self::Node];
+    pub(crate) const ALL: [Self; 5] = [Self::Rust, Self::Python, Self::Node, Self::Web, Self::Http];
 
     /// What the command line calls it.
     pub(crate) fn name(self) -> &'static str {
@@ -53,7 +57,15 @@ impl Client {
             Self::Rust => "rust",
             Self::Python => "python",
             Self::Node => "node",
+            Self::Web => "web",
+            Self::Http => "http",
         }
+    }
+
+    /// How it reaches the server, in turn. What credentials look like is nothing to the HTTP API, and
+    /// without any the document would be wrong about them.
+    pub(crate) fn modes(self) -> &'static [Mode] {
+        if self == Self::Http { &[Mode::V2] } else { &Mode::ALL }
     }
 }
 
@@ -84,6 +96,12 @@ pub(crate) fn stage(project: &Project, client: Client, mode: Mode) -> Result<Out
         Client::Node => {
             setup::node(project)?;
         }
+        Client::Web => {
+            setup::web(project)?;
+        }
+        Client::Http => {
+            setup::schemathesis(project)?;
+        }
     }
     let transcript = namespace::enter(project, CELL, &Job::Conformance { client, mode })?;
     let closing = closing_lines(&transcript.all);
@@ -106,10 +124,16 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
             serve.args(["--tls-listen", "127.0.0.1:443"])
         }
     };
+    if client == Client::Web {
+        // Where the suite's page is from.
+        serve = serve.args(["--cors-origins", "http://page.test"]);
+    }
     let server = Server::start(&serve, &log)?;
     println!("{}", server.ready);
 
     let mut suite = match client {
+        // The tests of tokens dial https whatever endpoint they are given.
+        Client::Rust if mode == Mode::Local => rust(project).args(["--", "--skip", "auth::"]),
         Client::Rust => rust(project),
         Client::Python => Run::new(setup::python(project)?)
             .args(["-m", "pytest"])
@@ -118,6 +142,17 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
         Client::Node => {
             let dir = setup::node(project)?;
             Run::new("npm").args(["--silent", "test"]).dir(dir)
+        }
+        Client::Web => {
+            let dir = setup::web(project)?;
+            Run::new("npm").args(["--silent", "test"]).dir(dir)
+        }
+        Client::Http => {
+            let create = Run::new(&kura).args(["cache", "create", "schemathesis", "--data-dir"]).arg(&data);
+            create.output()?;
+            Run::new(setup::schemathesis(project)?)
+                .arg(project.source("conformance/http/check.py"))
+                .env("PYTHONDONTWRITEBYTECODE", "1")
         }
     };
     suite = suite.env("KURA_MODE", mode.name()).env("CI", "true").limit(LIMIT);

@@ -5,7 +5,14 @@ use std::{thread, time::Duration};
 
 use anyhow::{Result, anyhow, ensure};
 
-use crate::{closing::closing_lines, process::Run, project::Project, setup, stage::Outcome};
+use crate::{
+    closing::closing_lines,
+    output::{self, Stream},
+    process::Run,
+    project::Project,
+    setup,
+    stage::Outcome,
+};
 
 /// A few minutes, and as much again on a busy machine.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -32,7 +39,7 @@ pub(crate) fn oracle(project: &Project) -> Result<Outcome> {
 /// What packets do: as whoever runs this and, if that is root, as an unprivileged user too.
 pub(crate) fn packets(project: &Project) -> Result<Outcome> {
     let run = |who: &str, user: Option<&str>| -> Result<Vec<String>> {
-        println!("as {who}");
+        output::show(Stream::Out, format!("as {who}"));
         let closing = pytest(project, "conformance/link/packets", user)?;
         Ok(closing.into_iter().map(|line| format!("as {who}: {line}")).collect())
     };
@@ -41,12 +48,11 @@ pub(crate) fn packets(project: &Project) -> Result<Outcome> {
         remarks.push("as root: not run, since this is not root".to_owned());
         return Ok(Outcome::Passed(remarks));
     }
-    // What neither must build again.
+    // What neither must make again.
     setup::link_python(project)?;
-    Run::new("cargo").args(["build", "--quiet", "--package", "kura-link"]).shown()?;
     // Both at once: the tests wait for silence most of the time, and each daemon is a world of its own.
     let (as_root, as_nobody) = thread::scope(|scope| {
-        let as_nobody = scope.spawn(|| run("an unprivileged user", Some(NOBODY)));
+        let as_nobody = scope.spawn(|| output::in_one_piece(|| run("an unprivileged user", Some(NOBODY))));
         let as_root = run("root", None);
         (as_root, as_nobody.join())
     });
@@ -59,8 +65,8 @@ fn pytest(project: &Project, suite: &str, user: Option<&str>) -> Result<Vec<Stri
     let python = setup::link_python(project)?;
     let mut run = Run::new(python).args(["-m", "pytest"]).arg(project.source(suite));
     run = run.env("PYTHONDONTWRITEBYTECODE", "1").env("CI", "true").limit(LIMIT);
-    // A build's output may be elsewhere than in the sources.
-    run = run.env("CARGO_TARGET_DIR", project.target(""));
+    // A build's output may be elsewhere than in the sources, and is complete: cargo is not to be asked again.
+    run = run.env("CARGO_TARGET_DIR", project.target("")).env("KURA_BUILT", "1");
     if let Some(user) = user {
         run = run.env("KURA_LINK_AS", user);
     }

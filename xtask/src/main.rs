@@ -13,6 +13,7 @@ mod deps;
 mod dialogue;
 mod link;
 mod namespace;
+mod output;
 mod process;
 mod project;
 mod report;

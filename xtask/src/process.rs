@@ -6,7 +6,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fmt, fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, RecvTimeoutError, Sender},
@@ -16,6 +16,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::output::{self, Stream};
 
 /// Longer than any single program should take on two cores.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -139,7 +141,7 @@ impl Run {
             match lines.recv_timeout(Duration::from_millis(50)) {
                 Ok((stream, line)) => {
                     if show {
-                        stream.show(&line);
+                        output::show(stream, line.clone());
                     }
                     if stream == Stream::Out {
                         out.push(line.clone());
@@ -251,22 +253,6 @@ pub(crate) fn on_path(program: &str) -> bool {
     // Administrative programs are often missing from an ordinary user's path.
     let extra = ["/usr/sbin", "/sbin"].map(PathBuf::from);
     std::env::split_paths(&path).chain(extra).any(|dir| dir.join(program).is_file())
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stream {
-    Out,
-    Err,
-}
-
-impl Stream {
-    fn show(self, line: &str) {
-        // A reader that went away is no reason to stop.
-        let _ = match self {
-            Self::Out => writeln!(std::io::stdout(), "{line}"),
-            Self::Err => writeln!(std::io::stderr(), "{line}"),
-        };
-    }
 }
 
 fn read_lines(stream: impl Read + Send + 'static, kind: Stream, sender: Sender<(Stream, String)>) {

@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 use crate::{
     bench,
     closing::closing_lines,
-    conformance::{self, Client, Mode},
+    conformance::{self, Client},
     deps, link,
     process::Run,
-    project::Project,
+    project::{Profile, Project},
     setup,
     stage::{Outcome, Stage, run_all},
 };
@@ -43,7 +43,9 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<ExitCode> 
         }
     }
     if !arguments.only.is_empty() {
-        stages.retain(|stage| arguments.only.iter().any(|wanted| stage.is(wanted)));
+        let is_wanted = |stage: &Stage<'_>| arguments.only.iter().any(|wanted| stage.is(wanted));
+        let with_programs = stages.iter().any(|stage| is_wanted(stage) && stage.with_programs);
+        stages.retain(|stage| is_wanted(stage) || with_programs && stage.name == "build");
     }
     Ok(run_all(stages, arguments.keep_going))
 }
@@ -55,24 +57,23 @@ fn stages(project: &Project) -> Vec<Stage<'_>> {
         Stage::new("fmt", fmt),
         Stage::new("deps", || deps::run(project).map(|()| Outcome::passed())),
         Stage::new("deny", || deny(project)),
+        Stage::new("build", build),
         Stage::new("clippy", clippy),
         Stage::new("doc", doc),
-        Stage::new("build", build),
-        Stage::new("unit", unit),
-        Stage::new("fuzz", || fuzz(project)),
+        Stage::new("unit", unit).with_programs(),
+        Stage::new("fuzz", || fuzz(project)).with_programs(),
+        Stage::new("bench", || bench::smoke(project)).with_programs(),
     ];
     for client in Client::ALL {
-        for mode in Mode::ALL {
-            stages.push(Stage::new(format!("conformance-{}-{}", client.name(), mode.name()), move || {
-                build_programs()?;
-                conformance::stage(project, client, mode)
-            }));
+        for &mode in client.modes() {
+            let name = format!("conformance-{}-{}", client.name(), mode.name());
+            let stage = Stage::new(name, move || conformance::stage(project, client, mode));
+            stages.push(stage.with_programs().beside());
         }
     }
-    stages.push(Stage::new("link-wire", || link::wire(project)));
-    stages.push(Stage::new("link-oracle", || link::oracle(project)));
-    stages.push(Stage::new("link-packets", || link::packets(project)));
-    stages.push(Stage::new("bench", || bench::smoke(project)));
+    stages.push(Stage::new("link-wire", || link::wire(project)).with_programs().beside());
+    stages.push(Stage::new("link-oracle", || link::oracle(project)).beside());
+    stages.push(Stage::new("link-packets", || link::packets(project)).with_programs().beside());
     stages
 }
 
@@ -117,14 +118,11 @@ fn deny(project: &Project) -> Result<Outcome> {
     Ok(Outcome::Passed(remarks))
 }
 
+/// The programs that other stages start, and the tests. All at once: cargo builds a dependency anew for each choice of
+/// packages that asks for other features of it, and puts the programs in the same place each time.
 fn build() -> Result<Outcome> {
-    build_programs()?;
+    cargo().args(["build", "--workspace", "--all-targets", "--locked"]).shown()?;
     Ok(Outcome::passed())
-}
-
-/// The programs that other stages start.
-fn build_programs() -> Result<()> {
-    cargo().args(["build", "--workspace", "--locked"]).shown().map(drop)
 }
 
 /// Unit, integration and documentation tests.
@@ -134,12 +132,8 @@ fn unit() -> Result<Outcome> {
 }
 
 fn fuzz(project: &Project) -> Result<Outcome> {
-    if !project.source("fuzz/Cargo.toml").exists() {
-        return Ok(Outcome::Nothing("there are no fuzz targets".to_owned()));
-    }
     // A fixed seed: a change is not to fail for what another one did. `soak` draws new ones.
     let options = ["--seconds", "2", "--seed", "1"];
-    let transcript =
-        cargo().args(["run", "--locked", "--package", "kura-fuzz", "--"]).args(options).shown()?;
+    let transcript = Run::new(project.program(Profile::Dev, "kura-fuzz")).args(options).shown()?;
     Ok(Outcome::Passed(transcript.out.last().cloned().into_iter().collect()))
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use h2::RecvStream;
 use h2::client::SendRequest;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use http::{Method, Request, Version};
+use http::{Method, Request, Response, Version};
 use tokio::net::TcpStream;
 
 use crate::wire::{self, Outcome};
@@ -111,6 +112,24 @@ impl Connection {
         self.call(uri, wire::set(key, value, ttl_milliseconds)).await
     }
 
+    /// Publishes bytes to a topic.
+    pub async fn publish(&mut self, topic: &str, value: &[u8]) -> anyhow::Result<Reply> {
+        let body = wire::topic(self.template.headers["cache"].as_bytes(), topic.as_bytes(), Some(value));
+        let uri = self.template.publish.clone();
+        self.call(uri, body).await
+    }
+
+    /// Subscribes to a topic; what comes on the stream is for the caller to read.
+    pub async fn subscribe(&mut self, topic: &str) -> anyhow::Result<RecvStream> {
+        let body = wire::topic(self.template.headers["cache"].as_bytes(), topic.as_bytes(), None);
+        let uri = self.template.subscribe.clone();
+        let (head, stream) = self.send(uri, body).await?.into_parts();
+        match head.headers.get("grpc-status") {
+            None => Ok(stream),
+            Some(status) => bail!("the subscription was refused: grpc-status {status:?}"),
+        }
+    }
+
     /// Makes the cache that the identity names; one that exists already is as good.
     pub async fn create_cache(&mut self) -> anyhow::Result<()> {
         let body = wire::single_field(self.template.headers["cache"].as_bytes());
@@ -121,7 +140,7 @@ impl Connection {
         }
     }
 
-    async fn call(&mut self, uri: Uri, body: Bytes) -> anyhow::Result<Reply> {
+    async fn send(&mut self, uri: Uri, body: Bytes) -> anyhow::Result<Response<RecvStream>> {
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_2;
@@ -130,7 +149,11 @@ impl Connection {
         poll_fn(|context| self.sender.poll_ready(context)).await?;
         let (response, mut stream) = self.sender.send_request(request, false)?;
         stream.send_data(body, true)?;
-        let (head, mut body) = response.await?.into_parts();
+        Ok(response.await?)
+    }
+
+    async fn call(&mut self, uri: Uri, body: Bytes) -> anyhow::Result<Reply> {
+        let (head, mut body) = self.send(uri, body).await?.into_parts();
         if let Some(status) = head.headers.get("grpc-status") {
             return Ok(reply(status, Outcome::Other));
         }
@@ -164,6 +187,8 @@ struct Template {
     headers: HeaderMap,
     get: Uri,
     set: Uri,
+    publish: Uri,
+    subscribe: Uri,
     create_cache: Uri,
 }
 
@@ -191,6 +216,8 @@ impl Template {
             headers,
             get: uri(wire::GET)?,
             set: uri(wire::SET)?,
+            publish: uri(wire::PUBLISH)?,
+            subscribe: uri(wire::SUBSCRIBE)?,
             create_cache: uri(wire::CREATE_CACHE)?,
         })
     }

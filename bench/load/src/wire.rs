@@ -1,6 +1,7 @@
-//! The two messages the loader sends and the two it reads, framed for gRPC, written by hand.
+//! The messages the loader sends and those it reads, framed for gRPC, written by hand.
 //!
 //! `Get {1: key}`, `Set {1: key, 2: value, 3: ttl}`; both answer `{1: result, …}` first.
+//! `Publish {1: cache, 2: topic, 3: {2: bytes}}`, `Subscribe {1: cache, 2: topic}`.
 
 use bytes::Bytes;
 
@@ -8,6 +9,10 @@ use bytes::Bytes;
 pub const GET: &str = "/cache_client.Scs/Get";
 /// The path of a write.
 pub const SET: &str = "/cache_client.Scs/Set";
+/// The path of a publication.
+pub const PUBLISH: &str = "/cache_client.pubsub.Pubsub/Publish";
+/// The path of a subscription.
+pub const SUBSCRIBE: &str = "/cache_client.pubsub.Pubsub/Subscribe";
 /// The path of a cache's creation.
 pub const CREATE_CACHE: &str = "/control_client.ScsControl/CreateCache";
 
@@ -43,6 +48,20 @@ pub fn set(key: &[u8], value: &[u8], ttl_milliseconds: u64) -> Bytes {
     put_field(&mut frame, 2, value);
     frame.push(3 << 3);
     put_varint(&mut frame, ttl_milliseconds);
+    finish_frame(frame)
+}
+
+/// A publication, framed; a subscription if there is no value.
+#[must_use]
+pub fn topic(cache: &[u8], topic: &[u8], value: Option<&[u8]>) -> Bytes {
+    let mut frame = start_frame(cache.len() + topic.len() + value.map_or(0, <[u8]>::len) + 30);
+    put_field(&mut frame, 1, cache);
+    put_field(&mut frame, 2, topic);
+    if let Some(value) = value {
+        let mut binary = Vec::with_capacity(value.len() + 10);
+        put_field(&mut binary, 2, value);
+        put_field(&mut frame, 3, &binary);
+    }
     finish_frame(frame)
 }
 

@@ -3,6 +3,7 @@
 //! Servers run on the machine's first core, the loader on its second. `kura-bench all` makes every figure;
 //! `--quick` makes short ones that judge nothing but the ratio.
 
+mod collections;
 mod hit_ratio;
 mod instructions;
 mod link;
@@ -12,6 +13,7 @@ mod ratio;
 mod results;
 mod server;
 mod stats;
+mod topics;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,6 +46,14 @@ enum What {
     Memory,
     /// Hit ratio on a Zipf trace with little memory.
     HitRatio,
+    /// Time from publishing to delivery, and what subscriptions cost.
+    Topics,
+    /// Memory and speed of collections, beside Redis.
+    Collections {
+        /// The Redis to compare with.
+        #[arg(long, default_value = "redis-server")]
+        redis: PathBuf,
+    },
     /// Latency and throughput of the link's paths; needs the right to make network namespaces.
     Link {
         /// The program that makes namespaces and traffic [default: beside this program].
@@ -103,6 +113,8 @@ async fn run(cli: &Cli, binaries: &Binaries) -> anyhow::Result<()> {
         What::Ratio(args) => finish(common, &ratio::measure(&plan(args, common.quick), binaries).await?),
         What::Memory => finish(common, &memory::measure(binaries, common.quick).await?),
         What::HitRatio => finish(common, &hit_ratio::measure(binaries, common.quick).await?),
+        What::Topics => finish(common, &topics::measure(binaries, common.quick).await?),
+        What::Collections { redis } => finish(common, &collections::measure(redis, common.quick)?),
         What::Link { netns_test } => measure_link(common, netns_test.as_deref()),
         What::All(args) => {
             finish(common, &ratio::measure(&plan(args, common.quick), binaries).await?)?;
@@ -111,6 +123,8 @@ async fn run(cli: &Cli, binaries: &Binaries) -> anyhow::Result<()> {
             }
             finish(common, &memory::measure(binaries, common.quick).await?)?;
             finish(common, &hit_ratio::measure(binaries, common.quick).await?)?;
+            finish(common, &topics::measure(binaries, common.quick).await?)?;
+            finish(common, &collections::measure(Path::new("redis-server"), common.quick)?)?;
             measure_link(common, None)
         }
     }

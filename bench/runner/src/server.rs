@@ -223,6 +223,13 @@ pub(crate) fn pin(core: Core) -> anyhow::Result<()> {
     rustix::thread::sched_setaffinity(None, &set).with_context(|| format!("pin to a core of {cores}"))
 }
 
+/// Lets the calling thread, and what it starts, run on every core again.
+pub(crate) fn unpin() -> anyhow::Result<()> {
+    let mut set = CpuSet::new();
+    (0..cores_online()).for_each(|core| set.set(core));
+    rustix::thread::sched_setaffinity(None, &set).context("run on every core")
+}
+
 /// How many cores the machine has, whatever this thread is bound to.
 pub(crate) fn cores_online() -> usize {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

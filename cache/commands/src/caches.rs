@@ -2,7 +2,7 @@
 //! event loop.
 
 use kura_base::CacheName;
-use kura_tokens::Need;
+use kura_tokens::{Managed, Need};
 
 use crate::{Commands, Error, Session};
 
@@ -13,28 +13,28 @@ impl Commands {
     /// [`Error::PermissionDenied`], [`Error::InvalidArgument`] for the name,
     /// [`Error::CacheExists`], [`Error::TooMany`], [`Error::Storage`].
     pub fn create_cache(&self, session: &Session, name: &str) -> Result<(), Error> {
-        session.authorize(Need::Control, name)?;
+        session.authorize_managing(Need::Write, Managed::Caches)?;
         self.add_cache(&CacheName::parse(name)?)
     }
 
-    /// Deletes a cache with its items; when this returns, it stays deleted after a crash.
+    /// Deletes a cache with its items and topics, whose subscriptions end; when this returns, it stays deleted after a crash.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`], [`Error::CacheNotFound`], [`Error::Storage`].
     pub fn delete_cache(&self, session: &Session, name: &str) -> Result<(), Error> {
-        session.authorize(Need::Control, name)?;
+        session.authorize_managing(Need::Write, Managed::Caches)?;
         match CacheName::parse(name) {
             Ok(name) => self.remove_cache(&name),
             Err(_) => Err(Error::CacheNotFound(name.to_owned())),
         }
     }
 
-    /// Empties a cache, at once however much is in it.
+    /// Empties a cache, at once however much is in it. Its topics stay as they are.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`], [`Error::CacheNotFound`].
     pub fn flush_cache(&self, session: &Session, name: &str) -> Result<(), Error> {
-        session.authorize(Need::Control, name)?;
+        session.authorize_managing(Need::Write, Managed::Caches)?;
         match CacheName::parse(name) {
             Ok(name) if self.empty(&name) => Ok(()),
             _ => Err(Error::CacheNotFound(name.to_owned())),
@@ -51,7 +51,7 @@ impl Commands {
         after: &str,
         limit: usize,
     ) -> Result<(Vec<CacheName>, bool), Error> {
-        session.authorize(Need::Control, "")?;
+        session.authorize_managing(Need::Read, Managed::Caches)?;
         let mut caches = self.registry.caches();
         caches.retain(|name| name.as_str() > after);
         let more = caches.len() > limit;
@@ -63,8 +63,8 @@ impl Commands {
     pub fn cache_changed(&self, name: &CacheName) {
         let _changing = self.cache_changes.lock();
         match (self.registry.contains_cache(name.as_str()), self.data.cache(name.as_str()).is_ok()) {
-            (true, false) => self.data.add_cache(name.clone()),
-            (false, true) => self.data.remove_cache(name),
+            (true, false) => self.appear(name),
+            (false, true) => self.vanish(name),
             _ => {}
         }
     }
@@ -89,7 +89,7 @@ impl Commands {
         if !self.registry.create_cache(name, self.limits.max_caches)? {
             return Err(Error::CacheExists(name.to_string()));
         }
-        self.data.add_cache(name.clone());
+        self.appear(name);
         Ok(())
     }
 
@@ -98,11 +98,21 @@ impl Commands {
         if !self.registry.delete_cache(name)? {
             return Err(Error::CacheNotFound(name.to_string()));
         }
-        self.data.remove_cache(name);
+        self.vanish(name);
         // Created again through the control socket meanwhile: then it is there, and empty.
         if self.registry.contains_cache(name.as_str()) {
-            self.data.add_cache(name.clone());
+            self.appear(name);
         }
         Ok(())
+    }
+
+    fn appear(&self, name: &CacheName) {
+        self.topics.add_cache(name.clone());
+        self.data.add_cache(name.clone());
+    }
+
+    fn vanish(&self, name: &CacheName) {
+        self.data.remove_cache(name);
+        self.topics.remove_cache(name);
     }
 }

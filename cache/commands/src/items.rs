@@ -1,15 +1,38 @@
 //! Commands on the items of one cache.
 
+use std::sync::Arc;
+
 use kura_base::{Millis, Ttl};
 use kura_engine::Keyspace;
 use kura_store::{Command, Reply, ValueRef};
 use kura_tokens::Need;
 
+use crate::session::Scoped;
 use crate::{Commands, Error, Session};
 
-/// A cache that this session may use in this way, at this time.
-#[derive(Clone, Copy, Debug)]
-pub struct Cache(Keyspace);
+/// A cache that this session may use in this way, at this time, and what is still to be checked:
+/// whether its keys are within the session's reach.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    pub(crate) keyspace: Keyspace,
+    /// None if all keys are.
+    scoped: Option<Arc<Scoped>>,
+}
+
+impl Cache {
+    /// Checks that the session may do what this handle is for to the item of this key. A
+    /// collection's and a leaderboard's key is its name. Every command calls it for every key that
+    /// it touches; one comparison unless the session is limited to some keys.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`].
+    pub fn authorize_key(&self, key: &[u8]) -> Result<(), Error> {
+        match &self.scoped {
+            None => Ok(()),
+            Some(scoped) => scoped.authorize(key),
+        }
+    }
+}
 
 /// What a command does to items, and so what its session must be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +46,8 @@ pub enum Items {
 }
 
 impl Commands {
-    /// Checks permission and finds the cache, in this order.
+    /// Checks permission and finds the cache, in this order. A session that is limited to some of
+    /// the cache's keys passes here; [`Cache::authorize_key`] decides.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`], [`Error::CacheNotFound`].
@@ -33,8 +57,8 @@ impl Commands {
             Items::Write => Need::Write,
             Items::ReadWrite => Need::ReadWrite,
         };
-        session.authorize(need, name)?;
-        Ok(Cache(self.data.cache(name)?))
+        let scoped = session.authorize_items(need, name)?;
+        Ok(Cache { keyspace: self.data.cache(name)?, scoped })
     }
 
     /// A time to live as the wire carries it.
@@ -58,6 +82,20 @@ impl Commands {
         now: Millis,
         sink: impl FnOnce(ValueRef<'_>),
     ) -> Result<Reply, Error> {
+        self.check_key(&cache, key)?;
+        let bytes = key.len() + command.value_bytes();
+        if bytes > self.limits.max_item_bytes {
+            return Err(Error::ItemTooLarge {
+                bytes: bytes as u64,
+                limit: self.limits.max_item_bytes as u64,
+            });
+        }
+        Ok(self.data.execute(cache.keyspace, key, command, now, sink)?)
+    }
+
+    /// Whether the session may use this key, and whether it is one.
+    pub(crate) fn check_key(&self, cache: &Cache, key: &[u8]) -> Result<(), Error> {
+        cache.authorize_key(key)?;
         if key.is_empty() {
             return Err(Error::InvalidArgument(
                 "Invalid key: it is empty; give it at least one byte".to_owned(),
@@ -70,14 +108,7 @@ impl Commands {
                 self.limits.max_key_bytes
             )));
         }
-        let bytes = key.len() + command.value_bytes();
-        if bytes > self.limits.max_item_bytes {
-            return Err(Error::ItemTooLarge {
-                bytes: bytes as u64,
-                limit: self.limits.max_item_bytes as u64,
-            });
-        }
-        Ok(self.data.execute(cache.0, key, command, now, sink)?)
+        Ok(())
     }
 
     /// Reclaims a bounded amount of dead memory; true if there is more to do.

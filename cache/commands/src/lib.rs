@@ -7,26 +7,44 @@
 //! is there such a cache (NOT_FOUND), is the request sound (INVALID_ARGUMENT and limits). A bad
 //! token on a cache that does not exist therefore answers UNAUTHENTICATED.
 
+mod api_keys;
 mod caches;
+mod collections;
 mod error;
 mod items;
+mod mint;
+mod roles;
 mod session;
+mod sessions;
 mod signing_keys;
+mod topics;
 
 use std::sync::Arc;
 
 use kura_base::{Clock, Limits, Millis};
-use kura_store::{Data, Registry};
+use kura_store::{Data, Registry, TopicLog};
 use kura_tokens::SigningSecret;
 use parking_lot::Mutex;
 
+pub use api_keys::ApiKeyInfo;
+pub use collections::{Long, Outcome};
 pub use error::Error;
 pub use items::{Cache, Items};
 pub use kura_store::{
-    Command, Condition, Hash, HashCondition, ItemType, Reply, Stats, TtlChange, Value, ValueRef,
+    Aggregate, CollectionTtl, Command, Condition, DictionaryCommand, DictionaryReply, Discontinuity, Element,
+    Elements, Fields, Hash, HashCondition, ItemType, LeaderboardCommand, LeaderboardReply, ListCommand,
+    ListReply, ListSpan, Message, Order, Reply, Resume, ScoreBound, ScoreRange, Scored, SetCommand, SetReply,
+    Side, SortedSetCommand, SortedSetFetch, SortedSetReply, Source, Stats, TopicStats, TopicValue, TtlChange,
+    Value, ValueRef,
 };
-pub use session::{Authentication, Session};
+pub use kura_tokens::rules::PermissionSet;
+pub use kura_tokens::{Access, CacheSelector, Grant, ItemSelector, Managed, NameSelector, Need, Permissions};
+pub use mint::{ApiToken, DisposableToken, NewApiToken, NewDisposableToken};
+pub use roles::{Deletion, NewRole, Role, RoleKind};
+pub use session::Session;
+pub use sessions::Authentication;
 pub use signing_keys::CreatedSigningKey;
+pub use topics::{Delivery, Subscription};
 
 /// What the commands need to run.
 pub struct Parts {
@@ -34,8 +52,12 @@ pub struct Parts {
     pub registry: Arc<Registry>,
     /// The items.
     pub data: Arc<Data>,
+    /// What was published.
+    pub topics: TopicLog,
     /// What signs this server's tokens.
     pub secret: SigningSecret,
+    /// What clients of a token that is made here shall connect to, as `host` or `host:port`.
+    pub endpoint: String,
     /// Who may come in without a token.
     pub authentication: Authentication,
     /// What is refused.
@@ -48,7 +70,9 @@ pub struct Parts {
 pub struct Commands {
     registry: Arc<Registry>,
     data: Arc<Data>,
-    sessions: session::Sessions,
+    topics: TopicLog,
+    sessions: sessions::Sessions,
+    endpoint: String,
     limits: Limits,
     clock: Arc<dyn Clock>,
     /// Held while caches come and go, so that the registry and the items agree.
@@ -60,12 +84,15 @@ impl Commands {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         for cache in parts.registry.caches() {
+            parts.topics.add_cache(cache.clone());
             parts.data.add_cache(cache);
         }
         Self {
-            sessions: session::Sessions::new(parts.registry.clone(), parts.secret, parts.authentication),
+            sessions: sessions::Sessions::new(parts.registry.clone(), parts.secret, parts.authentication),
+            endpoint: parts.endpoint,
             registry: parts.registry,
             data: parts.data,
+            topics: parts.topics,
             limits: parts.limits,
             clock: parts.clock,
             cache_changes: Mutex::new(()),
@@ -90,6 +117,12 @@ impl Commands {
     /// [`Error::Unauthenticated`] says why.
     pub fn authenticate(&self, token: &[u8]) -> Result<Arc<Session>, Error> {
         self.sessions.authenticate(token, self.now())
+    }
+
+    /// The session of a caller whose credentials come later, with the request. It may do nothing.
+    #[must_use]
+    pub fn nobody(&self) -> Arc<Session> {
+        self.sessions.nobody.clone()
     }
 
     /// Whether a session found earlier still stands: not expired, not revoked. Costs two

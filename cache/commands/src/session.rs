@@ -1,180 +1,161 @@
-//! From a token to a session, with the signature checked once per token and not per request.
+//! Who calls, and what that caller may do.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use kura_base::Millis;
-use kura_store::Registry;
-use kura_tokens::{Need, Permissions, SigningSecret, TokenError};
+use kura_tokens::{Managed, Need, Permissions, Reach};
 use parking_lot::RwLock;
 
 use crate::Error;
 
-/// Most tokens remembered as verified. One over it forgets all: verifying again costs
-/// microseconds, and whoever has so many tokens does not use each of them often.
-const MAX_REMEMBERED: usize = 16_384;
-
-/// Who may come in without a token of this server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Authentication {
-    /// Nobody.
-    Required,
-    /// Anybody, as superuser; a token that this server minted is enforced all the same, so that
-    /// permissions can be tried out locally.
-    Optional,
-}
-
 /// Somebody whose token stood at some time; [`crate::Commands::check`] tells whether it still does.
 #[derive(Debug)]
 pub struct Session {
-    permissions: Permissions,
-    /// The key's id; none for whoever came without a token of ours.
-    key_id: Option<String>,
+    pub(crate) rights: Rights,
+    pub(crate) who: Who,
     /// When the token expires.
-    expires: Option<Millis>,
+    pub(crate) expires: Option<Millis>,
     /// The registry's generation when the key was last seen not to be revoked.
-    generation: AtomicU64,
+    pub(crate) generation: AtomicU64,
+}
+
+/// What a session may do.
+#[derive(Debug)]
+pub(crate) enum Rights {
+    /// What the token says.
+    Fixed(Arc<Permissions>),
+    /// What a role says now.
+    OfRole(String, RwLock<Arc<Permissions>>),
+}
+
+/// Whose token it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Nobody's: there was none, and none is needed.
+    Anonymous,
+    /// Nobody's: there was none so far.
+    Nobody,
+    /// A key's on record, of this id.
+    Key(String),
+    /// A disposable token's, with the id that its maker chose.
+    Disposable(String),
 }
 
 impl Session {
-    fn anonymous() -> Self {
+    pub(crate) fn anonymous() -> Self {
         Self {
-            permissions: Permissions::Superuser,
-            key_id: None,
+            rights: Rights::Fixed(Arc::new(Permissions::Superuser)),
+            who: Who::Anonymous,
             expires: None,
             generation: AtomicU64::new(0),
         }
     }
 
-    /// Checks that this session may do what `need` says to `cache`.
+    pub(crate) fn nobody() -> Self {
+        let nothing = Permissions::Explicit(Vec::new());
+        Self { rights: Rights::Fixed(Arc::new(nothing)), who: Who::Nobody, ..Self::anonymous() }
+    }
+
+    /// Whether this stands for a caller who has shown no credentials yet.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        self.who == Who::Nobody
+    }
+
+    /// From when on this session is over; never if there is no time. Streams end then, to the
+    /// second; [`crate::Commands::check`] says so too.
+    #[must_use]
+    pub fn expires(&self) -> Option<Millis> {
+        self.expires
+    }
+
+    /// What subscribers are told of who published: the id of a disposable token, else nothing.
+    #[must_use]
+    pub fn publisher_id(&self) -> &str {
+        match &self.who {
+            Who::Disposable(id) => id,
+            Who::Anonymous | Who::Nobody | Who::Key(_) => "",
+        }
+    }
+
+    fn with_rights<T>(&self, ask: impl FnOnce(&Arc<Permissions>) -> T) -> T {
+        match &self.rights {
+            Rights::Fixed(permissions) => ask(permissions),
+            Rights::OfRole(_, permissions) => ask(&permissions.read()),
+        }
+    }
+
+    /// Checks that this session may do to some items of `cache` what `need` says. If it may not do
+    /// it to all, what is returned has to be asked for each key.
+    pub(crate) fn authorize_items(&self, need: Need, cache: &str) -> Result<Option<Arc<Scoped>>, Error> {
+        self.with_rights(|rights| match rights.items(need, cache) {
+            Reach::All => Ok(None),
+            Reach::Some => {
+                let (rights, cache) = (rights.clone(), cache.to_owned());
+                Ok(Some(Arc::new(Scoped { rights, need, cache })))
+            }
+            Reach::Nothing => Err(Error::PermissionDenied(match need {
+                Need::Read => format!("this API key may not read from cache {cache}"),
+                Need::Write => format!("this API key may not write to cache {cache}"),
+                Need::ReadWrite => format!("this API key may not both read and write in cache {cache}"),
+            })),
+        })
+    }
+
+    /// Checks that this session may publish to a topic ([`Need::Write`]) or subscribe to it
+    /// ([`Need::Read`]), whether or not the cache exists.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`].
-    pub fn authorize(&self, need: Need, cache: &str) -> Result<(), Error> {
-        if self.permissions.allows(need, cache) {
+    pub fn authorize_topic(&self, need: Need, cache: &str, topic: &str) -> Result<(), Error> {
+        if self.with_rights(|rights| rights.allows_topic(need, cache, topic)) {
             return Ok(());
         }
-        Err(Error::PermissionDenied(match need {
-            Need::Control => {
-                "this API key may not manage caches and keys; use one of role superuser".to_owned()
-            }
-            Need::Read => format!("this API key may not read from cache {cache}"),
-            Need::Write => format!("this API key may not write to cache {cache}"),
-            Need::ReadWrite => format!("this API key may not both read and write in cache {cache}"),
-        }))
-    }
-}
-
-/// The tokens seen so far that stood.
-pub(crate) struct Sessions {
-    registry: Arc<Registry>,
-    secret: SigningSecret,
-    authentication: Authentication,
-    anonymous: Arc<Session>,
-    verified: RwLock<HashMap<Box<[u8]>, Arc<Session>>>,
-}
-
-impl Sessions {
-    pub(crate) fn new(
-        registry: Arc<Registry>,
-        secret: SigningSecret,
-        authentication: Authentication,
-    ) -> Self {
-        Self {
-            registry,
-            secret,
-            authentication,
-            anonymous: Arc::new(Session::anonymous()),
-            verified: RwLock::default(),
-        }
+        let what = match need {
+            Need::Read => "subscribe to",
+            Need::Write => "publish to",
+            Need::ReadWrite => "both publish and subscribe to",
+        };
+        Err(Error::PermissionDenied(format!("this API key may not {what} this topic in cache {cache}")))
     }
 
-    pub(crate) fn authenticate(&self, token: &[u8], now: Millis) -> Result<Arc<Session>, Error> {
-        let known = self.verified.read().get(token).cloned();
-        if let Some(session) = known {
-            return match self.check(&session, now) {
-                Ok(()) => Ok(session),
-                Err(error) => {
-                    self.verified.write().remove(token);
-                    Err(error)
-                }
-            };
-        }
-        match self.verify(token, now) {
-            Ok(session) => {
-                let session = Arc::new(session);
-                let mut verified = self.verified.write();
-                if verified.len() >= MAX_REMEMBERED {
-                    verified.clear();
-                }
-                verified.insert(token.into(), session.clone());
-                Ok(session)
-            }
-            Err(Refusal::NotOurs(_)) if self.authentication == Authentication::Optional => {
-                Ok(self.anonymous.clone())
-            }
-            Err(_) if token.is_empty() => Err(Error::Unauthenticated(
-                "the request has no API key: send one in the authorization metadata".to_owned(),
-            )),
-            Err(Refusal::NotOurs(error) | Refusal::Expired(error)) => Err(error.into()),
-            Err(Refusal::Revoked) => Err(revoked()),
-        }
-    }
-
-    pub(crate) fn check(&self, session: &Session, now: Millis) -> Result<(), Error> {
-        if let Some(at) = session.expires
-            && now >= at
-        {
-            return Err(TokenError::Expired { at: at.epoch_seconds() }.into());
-        }
-        let generation = self.registry.generation();
-        if session.generation.load(Ordering::Acquire) == generation {
+    /// Checks that this session may list ([`Need::Read`]) or change ([`Need::Write`]) what is
+    /// managed.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`].
+    pub fn authorize_managing(&self, need: Need, managed: Managed) -> Result<(), Error> {
+        if self.with_rights(|rights| rights.allows_managing(need, managed)) {
             return Ok(());
         }
-        if let Some(id) = &session.key_id
-            && self.registry.key(id).is_none_or(|key| key.revoked.is_some())
-        {
-            return Err(revoked());
-        }
-        session.generation.store(generation, Ordering::Release);
-        Ok(())
-    }
-
-    fn verify(&self, token: &[u8], now: Millis) -> Result<Session, Refusal> {
-        // Read before the key is looked up: a revocation in between is then seen at the next use.
-        let generation = self.registry.generation();
-        let text = std::str::from_utf8(token)
-            .map_err(|_| Refusal::NotOurs(TokenError::Malformed("it is not text")))?;
-        let claims = kura_tokens::verify(&self.secret, text, now).map_err(|error| match error {
-            TokenError::Expired { .. } => Refusal::Expired(error),
-            TokenError::Malformed(_) | TokenError::WrongSignature => Refusal::NotOurs(error),
-        })?;
-        let key = self.registry.key(&claims.id).ok_or(Refusal::Revoked)?;
-        if key.revoked.is_some() || key.fingerprint != kura_tokens::fingerprint(text) {
-            return Err(Refusal::Revoked);
-        }
-        Ok(Session {
-            permissions: claims.permissions,
-            expires: claims.expires.map(|seconds| Millis(seconds.saturating_mul(1000))),
-            key_id: Some(claims.id),
-            generation: AtomicU64::new(generation),
-        })
+        let how = if need == Need::Read { "list" } else { "manage" };
+        let what = match managed {
+            Managed::Caches => "caches",
+            Managed::Keys => "keys, tokens and roles",
+        };
+        Err(Error::PermissionDenied(format!("this API key may not {how} {what}; use one of role superuser")))
     }
 }
 
-/// Why a token makes no session.
-enum Refusal {
-    /// This server never minted it.
-    NotOurs(TokenError),
-    /// It did, for a time that is over.
-    Expired(TokenError),
-    /// It did, and no longer lists it.
-    Revoked,
+/// What a session that does not reach all keys of a cache may do to some.
+#[derive(Debug)]
+pub(crate) struct Scoped {
+    rights: Arc<Permissions>,
+    need: Need,
+    cache: String,
 }
 
-fn revoked() -> Error {
-    Error::Unauthenticated(
-        "the API key is refused: it was revoked; create another with `kura key create`".to_owned(),
-    )
+impl Scoped {
+    pub(crate) fn authorize(&self, key: &[u8]) -> Result<(), Error> {
+        if self.rights.allows_item(self.need, &self.cache, key) {
+            return Ok(());
+        }
+        let what = match self.need {
+            Need::Read => "read",
+            Need::Write => "write",
+            Need::ReadWrite => "both read and write",
+        };
+        Err(Error::PermissionDenied(format!("this API key may not {what} this key in cache {}", self.cache)))
+    }
 }

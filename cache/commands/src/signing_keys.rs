@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kura_store::SigningKeyRecord;
-use kura_tokens::Need;
+use kura_tokens::{Managed, Need};
 
 use crate::{Commands, Error, Session};
 
@@ -32,7 +32,7 @@ impl Commands {
         ttl_minutes: u32,
         random: &[u8; 48],
     ) -> Result<CreatedSigningKey, Error> {
-        session.authorize(Need::Control, "")?;
+        session.authorize_managing(Need::Write, Managed::Keys)?;
         if ttl_minutes == 0 || ttl_minutes > MAX_TTL_MINUTES {
             return Err(Error::InvalidArgument(format!(
                 "Invalid ttl_minutes: {ttl_minutes}; give 1 to {MAX_TTL_MINUTES} minutes"
@@ -63,7 +63,7 @@ impl Commands {
         after: &str,
         limit: usize,
     ) -> Result<(Vec<(String, u64)>, bool), Error> {
-        session.authorize(Need::Control, "")?;
+        session.authorize_managing(Need::Read, Managed::Keys)?;
         let now = self.now().epoch_seconds();
         let mut keys: Vec<(String, u64)> = self
             .registry
@@ -83,7 +83,7 @@ impl Commands {
     /// # Errors
     /// [`Error::PermissionDenied`], [`Error::Storage`].
     pub fn revoke_signing_key(&self, session: &Session, key_id: &str) -> Result<(), Error> {
-        session.authorize(Need::Control, "")?;
+        session.authorize_managing(Need::Write, Managed::Keys)?;
         self.registry.revoke_signing_key(key_id)?;
         Ok(())
     }

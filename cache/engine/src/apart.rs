@@ -1,5 +1,7 @@
 //! Items too large for a segment: key and value on the heap, a number in the log.
 
+use crate::Keyspace;
+use crate::collection::Trees;
 use bytes::Bytes;
 
 /// What the allocator and the reference count take beside a key and a value, in bytes.
@@ -8,8 +10,27 @@ const ALLOCATION_BYTES: u64 = 64;
 /// One item kept apart.
 #[derive(Debug)]
 pub(crate) struct Large {
+    pub(crate) keyspace: Keyspace,
     pub(crate) key: Box<[u8]>,
-    pub(crate) value: Bytes,
+    pub(crate) value: Kept,
+}
+
+/// What is kept apart.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    Value(Bytes),
+    /// A collection; its bytes are in the books of the heap, not in those of the log.
+    Collection(Box<Trees>),
+}
+
+impl Kept {
+    /// Bytes in the books of the log.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Value(value) => value.len(),
+            Self::Collection(_) => 0,
+        }
+    }
 }
 
 impl Large {
@@ -18,7 +39,7 @@ impl Large {
         payload as u64 + ALLOCATION_BYTES
     }
 
-    fn payload(&self) -> usize {
+    pub(crate) fn payload(&self) -> usize {
         self.key.len() + self.value.len()
     }
 }
@@ -29,6 +50,7 @@ pub(crate) struct Apart {
     places: Vec<Option<Large>>,
     vacant: Vec<u32>,
     payload_bytes: u64,
+    collections: usize,
 }
 
 impl Apart {
@@ -38,6 +60,7 @@ impl Apart {
 
     pub(crate) fn insert(&mut self, large: Large) -> u32 {
         self.payload_bytes += Large::bytes(large.payload());
+        self.collections += usize::from(matches!(large.value, Kept::Collection(_)));
         match self.vacant.pop() {
             Some(number) => {
                 self.places[number as usize] = Some(large);
@@ -53,8 +76,31 @@ impl Apart {
     pub(crate) fn remove(&mut self, number: u32) -> Option<Large> {
         let large = self.places.get_mut(number as usize)?.take()?;
         self.payload_bytes -= Large::bytes(large.payload());
+        self.collections -= usize::from(matches!(large.value, Kept::Collection(_)));
         self.vacant.push(number);
         Some(large)
+    }
+
+    pub(crate) fn collection_mut(&mut self, number: u32) -> Option<&mut Trees> {
+        match &mut self.places.get_mut(number as usize)?.as_mut()?.value {
+            Kept::Collection(trees) => Some(trees),
+            Kept::Value(_) => None,
+        }
+    }
+
+    /// The first collection at a number from `hand` on, or else from 0 on, and its number.
+    pub(crate) fn next_collection(&self, hand: u32) -> Option<(u32, &Large)> {
+        if self.collections == 0 {
+            return None;
+        }
+        let (before, from) = self.places.split_at((hand as usize).min(self.places.len()));
+        let numbers = (from.len() + before.len()) as u32;
+        let numbers = (before.len() as u32..numbers).chain(0..before.len() as u32);
+        let mut all = numbers.zip(from.iter().chain(before));
+        all.find_map(|(number, place)| match place {
+            Some(large) if matches!(large.value, Kept::Collection(_)) => Some((number, large)),
+            _ => None,
+        })
     }
 
     #[cfg(test)]

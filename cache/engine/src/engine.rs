@@ -1,10 +1,17 @@
 //! The engine: shards behind locks, and the operations that find their shard.
 
+mod collections;
+
+pub use collections::Change;
+
+use crate::collection::Heap;
 use crate::hash::{self, MAX_SHARDS};
 use crate::shard::{Key, Shard};
 use crate::{Action, Item, Keyspace, Stats, TooLarge, Value};
 use kura_base::Millis;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// Memory a shard has at least, unless there is only one: enough for the largest value.
 const SHARD_BYTES: u64 = 32 << 20;
@@ -28,10 +35,28 @@ pub struct Config {
 /// Closures run under that lock: they should be short, and must not call the engine.
 #[derive(Debug)]
 pub struct Engine {
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Place]>,
+    heap: Arc<Heap>,
+    memory_bytes: u64,
     hash_seed: u64,
+    /// The shard that is next asked to fit, or to evict a collection.
+    turn: AtomicUsize,
     /// The shard that maintenance goes on with.
     maintained: Mutex<usize>,
+}
+
+/// Where a shard is.
+#[derive(Debug)]
+struct Place {
+    shard: Mutex<Shard>,
+    /// Told whenever long work on one of the shard's collections has ended.
+    quiet: Condvar,
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.heap.close();
+    }
 }
 
 impl Engine {
@@ -41,9 +66,15 @@ impl Engine {
         let memory_bytes = config.memory_bytes.clamp(1 << 20, 1 << 40);
         let most = (memory_bytes / SHARD_BYTES).clamp(1, MAX_SHARDS as u64);
         let count = 1 << most.ilog2();
-        let shards =
-            (0..count).map(|_| Mutex::new(Shard::new(memory_bytes / count, config.hash_seed))).collect();
-        Self { shards, hash_seed: config.hash_seed, maintained: Mutex::new(0) }
+        let heap = Arc::<Heap>::default();
+        let place = |_| Place {
+            shard: Mutex::new(Shard::new(memory_bytes / count, config.hash_seed, heap.clone(), count)),
+            quiet: Condvar::new(),
+        };
+        let shards = (0..count).map(place).collect();
+        let turn = AtomicUsize::new(0);
+        let hash_seed = config.hash_seed;
+        Self { shards, heap, memory_bytes, hash_seed, turn, maintained: Mutex::new(0) }
     }
 
     /// Reads an item, under the lock of its shard, and counts the access for eviction.
@@ -115,8 +146,8 @@ impl Engine {
     /// by [`maintain`](Self::maintain) or when a put needs it. Takes microseconds however many
     /// items there are.
     pub fn retire(&self, ks: Keyspace) {
-        for shard in &self.shards {
-            shard.lock().retire(ks);
+        for place in &self.shards {
+            place.shard.lock().retire(ks);
         }
     }
 
@@ -126,13 +157,13 @@ impl Engine {
     /// One shard is locked at a time, for a few hundred items. Values kept apart count as
     /// several.
     pub fn maintain(&self, now: Millis, max_items: usize) -> bool {
-        let mut budget = max_items;
+        let mut budget = max_items - self.heap.free(max_items).min(max_items);
         let mut next = self.maintained.lock();
         for _ in 0..self.shards.len() {
             while budget > 0 {
                 let mut slice = budget.min(ITEMS_PER_LOCK);
                 budget -= slice;
-                let more = self.shards[*next].lock().maintain(now, &mut slice);
+                let more = self.shards[*next].shard.lock().maintain(now, &mut slice);
                 budget += slice;
                 if !more {
                     break;
@@ -143,23 +174,25 @@ impl Engine {
             }
             *next = (*next + 1) % self.shards.len();
         }
-        false
+        self.heap.has_discarded()
     }
 
     /// What the engine holds and has dropped.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let mut sum = Stats::default();
-        for shard in &self.shards {
-            sum += shard.lock().stats();
+        for place in &self.shards {
+            sum += place.shard.lock().stats();
         }
+        sum.collection_bytes = self.heap.bytes();
+        sum.memory_bytes += sum.collection_bytes;
         sum
     }
 
     #[cfg(test)]
     pub(crate) fn audit(&self) {
-        for shard in &self.shards {
-            shard.lock().audit();
+        for place in &self.shards {
+            place.shard.lock().audit();
         }
     }
 
@@ -168,6 +201,10 @@ impl Engine {
     }
 
     fn shard(&self, key: Key<'_>) -> MutexGuard<'_, Shard> {
-        self.shards[hash::shard(key.hash, self.shards.len())].lock()
+        self.place(key).shard.lock()
+    }
+
+    fn place(&self, key: Key<'_>) -> &Place {
+        &self.shards[hash::shard(key.hash, self.shards.len())]
     }
 }

@@ -63,7 +63,7 @@ impl Header {
             key_len: (raw >> 80) as u16,
             value_len: (bits & ((1 << SLOT_AT) - 1)) as u16,
             slot_bytes: (((bits >> SLOT_AT) & 0x7FF) as usize * UNIT_BYTES) as u16,
-            item_type: ItemType::Scalar,
+            item_type: ItemType::of_code((bits >> TYPE_AT) & 7),
             frequency: ((bits >> FREQUENCY_AT) & 3) as u8,
             apart: bits & APART != 0,
             dead: bits & DEAD != 0,
@@ -71,12 +71,9 @@ impl Header {
     }
 
     pub(crate) fn encode(self, raw: &mut [u8]) {
-        let item_type = match self.item_type {
-            ItemType::Scalar => 0_u32,
-        };
         let bits = u32::from(self.value_len)
             | ((u32::from(self.slot_bytes) / UNIT_BYTES as u32) << SLOT_AT)
-            | (item_type << TYPE_AT)
+            | (self.item_type.code() << TYPE_AT)
             | (u32::from(self.frequency) << FREQUENCY_AT)
             | if self.apart { APART } else { 0 }
             | if self.dead { DEAD } else { 0 };

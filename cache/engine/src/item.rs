@@ -13,6 +13,27 @@ pub struct Keyspace(pub u32);
 pub enum ItemType {
     /// One value: a string of bytes.
     Scalar,
+    /// Values by field.
+    Dictionary,
+    /// Distinct elements.
+    Set,
+    /// Elements in order, equal ones allowed.
+    List,
+    /// Distinct elements with a score each, in order of score, then of bytes.
+    SortedSet,
+}
+
+impl ItemType {
+    const ALL: [Self; 5] = [Self::Scalar, Self::Dictionary, Self::Set, Self::List, Self::SortedSet];
+
+    /// Three bits for an item's header; Momento's number on the wire.
+    pub(crate) fn code(self) -> u32 {
+        self as u32
+    }
+
+    pub(crate) fn of_code(code: u32) -> Self {
+        Self::ALL.get(code as usize).copied().unwrap_or(Self::Scalar)
+    }
 }
 
 /// A stored value, borrowed while its shard is locked.
@@ -93,7 +114,7 @@ fn compact(bytes: Bytes) -> Bytes {
 /// A stored item, borrowed while its shard is locked.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
-    /// The value.
+    /// The value of a scalar; means nothing otherwise.
     pub value: ValueRef<'a>,
     /// From this time on the item is gone. Times after the year 10889 (2^48 - 1 ms) are held
     /// as that.

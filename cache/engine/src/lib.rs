@@ -28,6 +28,8 @@
 #![forbid(unsafe_code)]
 
 mod apart;
+mod busy;
+mod collection;
 mod engine;
 mod ghost;
 mod hash;
@@ -43,6 +45,8 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Config, Engine};
+pub use collection::{Collection, Dictionary, Elements, Fields, List, Scored, Set, SortedSet};
+pub use engine::{Change, Config, Engine};
 pub use item::{Action, Item, ItemType, Keyspace, TooLarge, Value, ValueRef};
+pub use shard::Refusal;
 pub use stats::Stats;

@@ -84,7 +84,7 @@ impl Log {
         };
         let apart = match body {
             Body::Inline(_) => 0,
-            Body::Apart(_) => body.apart_bytes(key) + self.apart.growth_bytes(),
+            Body::Apart(_) | Body::Collection(_) => body.apart_bytes(key) + self.apart.growth_bytes(),
         };
         segment + apart
     }

@@ -27,6 +27,8 @@ const COMPACT_AHEAD: usize = 2;
 const PATIENCE: u32 = 32;
 /// Segments looked through for dead items, for one put, before live ones are evicted.
 const SEARCHES: u32 = 4;
+/// Nodes of collections given up that are freed between two looks at the memory.
+const NODES_AT_ONCE: usize = 64;
 /// What visiting an item kept apart costs, in items: freeing large values takes long.
 const APART_COST: usize = 16;
 
@@ -88,13 +90,28 @@ impl Shard {
         body: &Body<'_>,
         now: Millis,
     ) {
+        self.reclaim(now, |shard| {
+            shard.log.growth_bytes(queue, class, key.bytes, body) + shard.index.growth_bytes(key.hash)
+        });
+        let (log, seed) = (&self.log, self.hash_seed);
+        self.index.prepare(key.hash, |place| hash_at(log, seed, place));
+    }
+
+    /// Reclaims until the shard, with its share of the heap, is within its bounds.
+    pub(crate) fn fit(&mut self, now: Millis) {
+        self.reclaim(now, |_| 0);
+    }
+
+    fn reclaim(&mut self, now: Millis, growth: impl Fn(&Self) -> u64) {
         let (mut searches, mut fruitless) = (0, 0);
         loop {
-            let growth =
-                self.log.growth_bytes(queue, class, key.bytes, body) + self.index.growth_bytes(key.hash);
+            let growth = growth(self);
             let before = self.working_bytes();
             if before + growth <= self.bounds.working {
                 break;
+            }
+            if self.heap.free(NODES_AT_ONCE) > 0 {
+                continue;
             }
             match self.task(now, COMPACT_UNDER_PRESSURE, searches < SEARCHES) {
                 Some(Task::Search(segment)) => {
@@ -113,8 +130,6 @@ impl Shard {
                 }
             }
         }
-        let (log, seed) = (&self.log, self.hash_seed);
-        self.index.prepare(key.hash, |place| hash_at(log, seed, place));
     }
 
     /// Does up to `max_items` items' worth of work that is due; moving a segment's records
@@ -236,6 +251,16 @@ impl Shard {
         }
     }
 
+    /// Whether log, index and heap take `enough` bytes or less, once what was given up is freed.
+    fn is_within(&self, enough: u64) -> bool {
+        while self.working_bytes() > enough {
+            if self.heap.free(NODES_AT_ONCE) == 0 {
+                return false;
+            }
+        }
+        true
+    }
+
     // === sweeping: freeing one segment ===
 
     /// Sweeps the oldest segment of the queue whose turn it is; false if there is none.
@@ -287,7 +312,7 @@ impl Shard {
                         self.ghost.remember(hash);
                     }
                     self.unlink(place, hash, End::Evicted);
-                    if header.apart && self.working_bytes() <= enough {
+                    if header.apart && self.is_within(enough) {
                         self.log.segment_mut(number).head = offset;
                         break;
                     }

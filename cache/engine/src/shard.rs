@@ -1,5 +1,11 @@
 //! One shard: the operations on items, each under the shard's lock.
 
+mod collections;
+
+pub use collections::Refusal;
+
+use crate::busy::Busy;
+use crate::collection::Heap;
 use crate::ghost::Ghost;
 use crate::hash;
 use crate::header::{Header, MAX_FREQUENCY, MAX_INLINE_BYTES, MAX_KEY_BYTES, holdable};
@@ -8,8 +14,9 @@ use crate::log::{Body, Log, Record};
 use crate::reclaim::Upkeep;
 use crate::retired::Retired;
 use crate::segment::{Queue, TtlClass};
-use crate::{Action, Item, Keyspace, Stats, TooLarge, Value};
+use crate::{Action, Item, ItemType, Keyspace, Stats, TooLarge, Value};
 use kura_base::Millis;
+use std::sync::Arc;
 
 /// A key with its hash.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +37,8 @@ pub(crate) struct Bounds {
     pub(crate) item: u64,
     /// Key and value of an item inside a segment.
     pub(crate) inline: usize,
+    /// One collection.
+    pub(crate) collection: u64,
 }
 
 /// Why an item goes.
@@ -53,11 +62,20 @@ pub(crate) struct Shard {
     pub(crate) retired: Retired,
     pub(crate) upkeep: Upkeep,
     pub(crate) totals: Stats,
+    /// Where large collections live, those of all shards.
+    pub(crate) heap: Arc<Heap>,
+    /// How many shards share the heap.
+    pub(crate) shards: u64,
+    /// Keys that long work is being done on.
+    pub(crate) busy: Busy,
+    /// Where the search for a collection to evict goes on.
+    pub(crate) hand: u32,
 }
 
 impl Shard {
-    /// A shard whose memory stays within `limit` bytes. Allocates next to nothing.
-    pub(crate) fn new(limit: u64, hash_seed: u64) -> Self {
+    /// One of some shards with a common heap, whose memory, with its share of the heap, stays
+    /// within `limit` bytes. Allocates next to nothing.
+    pub(crate) fn new(limit: u64, hash_seed: u64, heap: Arc<Heap>, shards: u64) -> Self {
         let segment_bytes = (limit / 128).next_power_of_two().clamp(8 << 10, 64 << 10);
         let parts = (limit >> 16).clamp(8, 256) as usize;
         let index = Index::new(parts);
@@ -70,6 +88,7 @@ impl Shard {
             working,
             item: working / 4 * 3,
             inline: MAX_INLINE_BYTES.min(segment_bytes as usize / 8),
+            collection: limit * shards / 2,
         };
         Self {
             hash_seed,
@@ -80,6 +99,10 @@ impl Shard {
             retired: Retired::default(),
             upkeep: Upkeep::default(),
             totals: Stats::default(),
+            heap,
+            shards,
+            busy: Busy::default(),
+            hand: 0,
         }
     }
 
@@ -110,15 +133,9 @@ impl Shard {
         }
         match (action, found) {
             (Action::Put { value, expires }, _) => self.put(key, value, expires, now)?,
-            (Action::Expire(expires), Some((place, _))) if expires <= now => {
-                self.end(place, key.hash, End::Removed);
-            }
-            (Action::Expire(expires), Some((place, _))) => {
-                let expires = holdable(expires);
-                self.log.set_expires(place, expires);
-                self.upkeep.wake_at(expires);
-            }
-            (Action::Remove, Some((place, _))) => self.end(place, key.hash, End::Removed),
+            (Action::Expire(expires), Some((place, _))) if expires <= now => self.remove(key, place),
+            (Action::Expire(expires), Some((place, _))) => self.set_expires(place, expires),
+            (Action::Remove, Some((place, _))) => self.remove(key, place),
             (Action::Keep, _) | (Action::Expire(_) | Action::Remove, None) => {}
         }
         Ok(answer)
@@ -132,38 +149,62 @@ impl Shard {
         now: Millis,
     ) -> Result<(), TooLarge> {
         self.check_size(key.bytes.len(), value.as_bytes().len())?;
+        self.busy.supersede(key.keyspace, key.bytes);
         let found = self.find_live(key, now);
+        if key.bytes.len() + value.as_bytes().len() <= self.bounds.inline {
+            let body = Body::Inline(value.as_bytes());
+            self.write(key, found, ItemType::Scalar, body, expires, now);
+        } else {
+            let body = Body::Apart(value.into_compact());
+            self.write(key, found, ItemType::Scalar, body, expires, now);
+        }
+        Ok(())
+    }
+
+    /// Stores an item in place of the one found, unless there is no time left for it to live.
+    fn write(
+        &mut self,
+        key: Key<'_>,
+        found: Option<(Place, Header)>,
+        item_type: ItemType,
+        body: Body<'_>,
+        expires: Millis,
+        now: Millis,
+    ) {
         if expires <= now || self.retired.contains(key.keyspace) {
             if let Some((place, _)) = found {
                 self.end(place, key.hash, End::Removed);
             }
-            return Ok(());
+            return;
         }
         let expires = holdable(expires);
         self.upkeep.wake_at(expires);
-        let is_inline = key.bytes.len() + value.as_bytes().len() <= self.bounds.inline;
         if let Some((place, _)) = found
-            && is_inline
-            && self.log.overwrite(place, value.as_bytes(), expires)
+            && let Body::Inline(value) = body
+            && self.log.overwrite(place, item_type, value, expires)
         {
             self.count_access(place, &self.log.header(place));
-            return Ok(());
+            return;
         }
-        let (body, copy);
-        if is_inline {
-            copy = value;
-            body = Body::Inline(copy.as_bytes());
-        } else {
-            body = Body::Apart(value.into_compact());
-        }
-        self.replace(key, found, body, expires, now);
-        Ok(())
+        self.replace(key, found, item_type, body, expires, now);
+    }
+
+    fn set_expires(&mut self, place: Place, expires: Millis) {
+        let expires = holdable(expires);
+        self.log.set_expires(place, expires);
+        self.upkeep.wake_at(expires);
+    }
+
+    /// Removes an item because somebody asked for it.
+    fn remove(&mut self, key: Key<'_>, place: Place) {
+        self.busy.supersede(key.keyspace, key.bytes);
+        self.end(place, key.hash, End::Removed);
     }
 
     pub(crate) fn delete(&mut self, key: Key<'_>, now: Millis) -> bool {
         let found = self.find_live(key, now);
         if let Some((place, _)) = found {
-            self.end(place, key.hash, End::Removed);
+            self.remove(key, place);
         }
         found.is_some()
     }
@@ -210,18 +251,19 @@ impl Shard {
         }
     }
 
-    /// Bytes allocated by this shard.
+    /// Bytes allocated by this shard, its share of the heap aside.
     pub(crate) fn memory_bytes(&self) -> u64 {
         size_of::<Self>() as u64
-            + self.working_bytes()
+            + self.index.memory_bytes()
+            + self.log.memory_bytes()
             + self.log.spare_bytes()
             + self.ghost.memory_bytes()
             + self.retired.memory_bytes()
     }
 
-    /// Bytes allocated by log and index, the spare segment aside.
+    /// Bytes allocated by log and index, the spare segment aside, and the share of the heap.
     pub(crate) fn working_bytes(&self) -> u64 {
-        self.index.memory_bytes() + self.log.memory_bytes()
+        self.index.memory_bytes() + self.log.memory_bytes() + self.heap.bytes() / self.shards
     }
 
     fn check_size(&self, key_len: usize, value_len: usize) -> Result<(), TooLarge> {
@@ -262,6 +304,7 @@ impl Shard {
         &mut self,
         key: Key<'_>,
         found: Option<(Place, Header)>,
+        item_type: ItemType,
         body: Body<'_>,
         expires: Millis,
         now: Millis,
@@ -279,7 +322,7 @@ impl Shard {
         {
             self.end(place, key.hash, End::Removed);
         }
-        let record = Record { keyspace: key.keyspace, key: key.bytes, expires, frequency, body };
+        let record = Record { keyspace: key.keyspace, key: key.bytes, expires, item_type, frequency, body };
         let place = self.log.append(queue, class, record);
         let (log, seed) = (&self.log, self.hash_seed);
         self.index.insert(key.hash, place, |place| hash_at(log, seed, place));

@@ -9,8 +9,10 @@ use std::ops::AddAssign;
 pub struct Stats {
     /// Items held, those included that have expired or been retired but not been found yet.
     pub items: u64,
-    /// Bytes of the keys and values of these items.
+    /// Bytes of the keys and values of these items; of large collections, of the keys.
     pub payload_bytes: u64,
+    /// Bytes of large collections, those included that wait to be freed or are still read.
+    pub collection_bytes: u64,
     /// Bytes the engine has allocated: items, index, ghosts and segments, dead bytes included.
     pub memory_bytes: u64,
     /// Bytes it may allocate at most.
@@ -29,6 +31,7 @@ impl AddAssign for Stats {
     fn add_assign(&mut self, other: Self) {
         self.items += other.items;
         self.payload_bytes += other.payload_bytes;
+        self.collection_bytes += other.collection_bytes;
         self.memory_bytes += other.memory_bytes;
         self.memory_limit_bytes += other.memory_limit_bytes;
         self.garbage_bytes += other.garbage_bytes;

@@ -1,6 +1,7 @@
 //! Tests of the engine as a whole.
 
 mod behaviour;
+mod collections;
 mod model;
 mod pressure;
 
@@ -20,7 +21,7 @@ impl Shard {
             assert_eq!(found, Some(record.place), "every live record is in the index");
         }
         assert_eq!(self.index.memory_bytes(), self.index.recount_memory_bytes());
-        let memory = self.memory_bytes();
+        let memory = self.memory_bytes() + self.heap.bytes() / self.shards;
         assert!(memory <= self.bounds.limit, "{memory} bytes of {}", self.bounds.limit);
     }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn keys_exist(commands: &Commands, cache: Cache, message: &Byte
             _ => continue,
         };
         let reply = commands
-            .execute(cache, key, Command::Exists, commands.now(), |_: ValueRef<'_>| {})
+            .execute(cache.clone(), key, Command::Exists, commands.now(), |_: ValueRef<'_>| {})
             .map_err(|error| status(&error))?;
         exists.push(u8::from(reply == Reply::Found));
         if exists.len() % SLICE == 0 {
@@ -56,7 +56,7 @@ pub(crate) async fn stream(
     let mut since_yield = 0;
     for field in Fields::of(message) {
         let (1, Payload::Bytes(item)) = field.map_err(malformed)? else { continue };
-        let answer = scalar::execute(commands, cache, single, &message.slice_ref(item))?;
+        let answer = scalar::execute(commands, cache.clone(), single, &message.slice_ref(item))?;
         pending.extend_from_slice(&answer.head);
         if let Some(tail) = answer.tail {
             messages.send(pending.split().freeze()).await?;
@@ -75,13 +75,20 @@ pub(crate) async fn stream(
 }
 
 /// Checks every item of a batch before the first is carried out, so that a request that cannot
-/// be decoded changes nothing.
-pub(crate) fn check(commands: &Commands, method: Method, message: &Bytes) -> Result<(), Status> {
+/// be decoded, or names a key out of reach, changes nothing.
+pub(crate) fn check(
+    commands: &Commands,
+    cache: &Cache,
+    method: Method,
+    message: &Bytes,
+) -> Result<(), Status> {
     let single = if method == Method::GetBatch { Method::Get } else { Method::Set };
     for field in Fields::of(message) {
         match field.map_err(malformed)? {
             (1, Payload::Bytes(item)) => {
-                scalar::decode(single, &message.slice_ref(item), commands.limits().max_ttl)?;
+                let item = message.slice_ref(item);
+                let (key, _) = scalar::decode(single, &item, commands.limits().max_ttl)?;
+                cache.authorize_key(key).map_err(|error| status(&error))?;
             }
             (1, _) => return Err(wrong_wire_type(1)),
             _ => {}

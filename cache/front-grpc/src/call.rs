@@ -1,8 +1,8 @@
 //! One call: its credentials, its body, its deadline, its answer.
 //!
-//! A scalar call whose body came along with its headers is answered at once, in the connection's
-//! own task: no task is spawned, no timer set. Everything else, which is whatever must wait, goes
-//! on in [`Call::run`].
+//! A call on one item whose body came along with its headers is answered at once, in the
+//! connection's own task: no task is spawned, no timer set. Everything else, which is whatever must
+//! wait, goes on in [`Call::run`].
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -12,23 +12,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, Request};
-use kura_commands::{Cache, Session};
+use kura_commands::{Cache, Items, Session, Subscription};
+use kura_front::{Pace, Reserved};
 use kura_wire::{Code, Status};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::batch;
+use crate::answer::{Long, Outcome, Reply};
 use crate::body::{Body, Progress};
-use crate::budget::Reserved;
 use crate::deadline::{Deadline, time_left};
 use crate::error::status;
-use crate::pace::Pace;
 use crate::respond::{self, AT_ONCE_BYTES, Messages};
 use crate::route::Kind;
+use crate::rows::Rows;
 use crate::scalar::{self, Answer};
-use crate::{Front, Method, control, metadata};
+use crate::subscriber::Subscribers;
+use crate::{Front, Method, batch, collection, control, leaderboard, token, topic};
 
 /// The last token seen on a connection, and who it was: nearly all calls of a connection carry
 /// the same one.
@@ -45,30 +46,39 @@ pub(crate) struct Call {
     respond: SendResponse<Bytes>,
     /// Known from when the call has to wait; one that is answered at once needs no clock.
     deadline: Deadline,
+    /// Where a subscription goes once it stands; only Subscribe has it.
+    subscribers: Option<Subscribers>,
 }
 
 /// What became of a request.
 pub(crate) enum Begun {
     /// It is answered.
     Answered,
-    /// It must wait: its message, if that is whole already, and the rest of its way.
-    Waiting(Box<Call>, Option<Bytes>),
+    /// It must wait; how far it has come, and the rest of its way.
+    Waiting(Box<Call>, Stage),
     /// It is answered, and nobody was authenticated: its body was not read.
     Stranger,
+}
+
+/// How far a call came without waiting.
+pub(crate) enum Stage {
+    /// Its message is not whole yet.
+    Unread,
+    /// Its message.
+    Message(Bytes),
+    /// It is carried out, or begun.
+    Outcome(Outcome),
 }
 
 /// Takes a request as far as it goes without waiting.
 pub(crate) fn begin(
     front: &Arc<Front>,
     last_token: &mut LastToken,
+    subscribers: &Subscribers,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
 ) -> Begun {
     let (parts, body) = request.into_parts();
-    if !parts.headers.get(CONTENT_TYPE).is_some_and(|value| metadata::is_grpc(value.as_bytes())) {
-        respond::not_grpc(&mut respond);
-        return Begun::Stranger;
-    }
     let method = Method::of(parts.uri.path());
     let time_left = match time_left(&parts.headers) {
         Ok(time_left) => time_left,
@@ -84,6 +94,12 @@ pub(crate) fn begin(
         respond::unary_at_once(&mut respond, Answer::of(&[]));
         return Begun::Stranger;
     }
+    if method == Method::Login {
+        // It is for those who have no credentials, and its request has nothing to say.
+        front.metrics.call_ended(method, Code::Ok);
+        respond::unary_at_once(&mut respond, token::login());
+        return Begun::Stranger;
+    }
     let session = match check_head(front, last_token, method, &parts) {
         Ok(session) => session,
         Err(status) => {
@@ -92,23 +108,32 @@ pub(crate) fn begin(
             return Begun::Stranger;
         }
     };
+    let max_message = match method.kind() {
+        Kind::Token => token::MAX_MESSAGE_BYTES,
+        _ => front.commands.limits().max_request_bytes,
+    };
     let mut call = Call {
         front: front.clone(),
         method,
         session,
         headers: parts.headers,
-        body: Body::new(body, front.commands.limits().max_request_bytes),
+        body: Body::new(body, max_message),
         respond,
         deadline: Deadline::NEVER,
+        subscribers: (method == Method::Subscribe).then(|| subscribers.clone()),
     };
     // Nobody waits on this waker: if the body is not here yet, `run` polls it anew with its own.
     match call.body.poll(&mut Context::from_waker(Waker::noop()), false) {
-        Poll::Ready(Ok(Progress::Message(message))) if method.kind() == Kind::Scalar => {
-            call.answer_at_once(message, time_left)
-        }
-        Poll::Ready(Ok(Progress::Message(message))) => call.waits(Some(message), time_left),
+        Poll::Ready(Ok(Progress::Message(message))) => match method.kind() {
+            Kind::Scalar => call.answer_at_once(message, time_left),
+            Kind::Topic if method == Method::Publish => call.answer_at_once(message, time_left),
+            Kind::Collection | Kind::Leaderboard if collection::is_short(method, &message) => {
+                call.begin_collection(&message, time_left)
+            }
+            _ => call.waits(Stage::Message(message), time_left),
+        },
         Poll::Ready(Ok(Progress::Announced(_) | Progress::Partial(_))) | Poll::Pending => {
-            call.waits(None, time_left)
+            call.waits(Stage::Unread, time_left)
         }
         Poll::Ready(Err(status)) => {
             call.fail(&status);
@@ -143,7 +168,10 @@ fn check_head(
         }
         return Ok(session.clone());
     }
-    let session = front.commands.authenticate(token.as_bytes()).map_err(|error| status(&error))?;
+    let session = match front.commands.authenticate(token.as_bytes()) {
+        Err(_) if token.is_empty() && method.kind() == Kind::Token => return Ok(front.commands.nobody()),
+        other => other.map_err(|error| status(&error))?,
+    };
     last_token.0 = Some((token.clone(), session.clone()));
     Ok(session)
 }
@@ -155,12 +183,56 @@ fn cache(front: &Front, session: &Session, headers: &HeaderMap, method: Method) 
     })?;
     let name = std::str::from_utf8(name.as_bytes())
         .map_err(|_| Status::new(Code::InvalidArgument, "the `cache` metadata is not UTF-8"))?;
-    front.commands.cache(session, name, scalar::items(method)).map_err(|error| status(&error))
+    front.commands.cache(session, name, items(method)).map_err(|error| status(&error))
+}
+
+fn items(method: Method) -> Items {
+    match method.kind() {
+        Kind::Collection => collection::items(method),
+        Kind::Leaderboard => leaderboard::items(method),
+        _ => scalar::items(method),
+    }
+}
+
+/// Carries out a call on a collection or leaderboard as far as it goes at once.
+fn collection(front: &Front, cache: Cache, method: Method, message: &Bytes) -> Result<Outcome, Status> {
+    if method.kind() == Kind::Leaderboard {
+        return leaderboard::execute(&front.commands, cache, method, message);
+    }
+    let seed = match method {
+        Method::SetPop | Method::SetSample => seed(front)?,
+        _ => 0,
+    };
+    collection::execute(&front.commands, cache, method, message, seed)
+}
+
+/// A number that callers cannot guess.
+fn seed(front: &Front) -> Result<u64, Status> {
+    let random = random(front)?;
+    Ok(random.first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes)))
+}
+
+fn random(front: &Front) -> Result<[u8; 48], Status> {
+    (front.options.random)()
+        .ok_or_else(|| Status::new(Code::Unavailable, "the operating system gives no randomness"))
+}
+
+fn broke_off() -> Status {
+    Status::new(Code::Internal, "the call broke off inside the server; see its log")
 }
 
 impl Call {
+    /// Whether the peer has shown credentials that stand.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.session.is_nobody()
+    }
+
     fn answer_at_once(mut self, message: Bytes, time_left: Option<Duration>) -> Begun {
-        match self.scalar(&message) {
+        let answer = match self.method {
+            Method::Publish => topic::publish(&self.front.commands, &self.session, &message),
+            _ => self.scalar(&message),
+        };
+        match answer {
             Ok(answer) if answer.len() <= AT_ONCE_BYTES => {
                 self.front.metrics.call_ended(self.method, Code::Ok);
                 respond::unary_at_once(&mut self.respond, answer);
@@ -168,7 +240,7 @@ impl Call {
             }
             // Large answers follow the peer's window. Only reads have them, so reading again there
             // is safe; it costs a lookup and spares this path a third state.
-            Ok(_) => self.waits(Some(message), time_left),
+            Ok(_) => self.waits(Stage::Message(message), time_left),
             Err(status) => {
                 self.fail(&status);
                 Begun::Answered
@@ -176,9 +248,29 @@ impl Call {
         }
     }
 
-    fn waits(mut self, message: Option<Bytes>, time_left: Option<Duration>) -> Begun {
+    /// Answers a call on a collection if that takes no longer than a scalar one.
+    fn begin_collection(mut self, message: &Bytes, time_left: Option<Duration>) -> Begun {
+        let begun = self.cache().and_then(|cache| collection(&self.front, cache, self.method, message));
+        match begun {
+            Ok(Outcome::Done(reply)) => match reply.at_once() {
+                Ok(answer) => {
+                    self.front.metrics.call_ended(self.method, Code::Ok);
+                    respond::unary_at_once(&mut self.respond, answer);
+                    Begun::Answered
+                }
+                Err(large) => self.waits(Stage::Outcome(Outcome::Done(large)), time_left),
+            },
+            Ok(long) => self.waits(Stage::Outcome(long), time_left),
+            Err(status) => {
+                self.fail(&status);
+                Begun::Answered
+            }
+        }
+    }
+
+    fn waits(mut self, stage: Stage, time_left: Option<Duration>) -> Begun {
         self.deadline = Deadline::after(time_left);
-        Begun::Waiting(Box::new(self), message)
+        Begun::Waiting(Box::new(self), stage)
     }
 
     fn cache(&self) -> Result<Cache, Status> {
@@ -195,12 +287,15 @@ impl Call {
     }
 
     /// Goes on where [`begin`] would have had to wait.
-    pub(crate) async fn run(mut self, message: Option<Bytes>) {
+    pub(crate) async fn run(mut self, stage: Stage) {
         let deadline = self.deadline;
         // Work that is dropped here is not done: nothing is carried out before its turn.
-        let code = match deadline.bound(self.prepare(message)).await {
+        let code = match deadline.bound(self.prepare(stage)).await {
             Ok(Prepared::Answer(answer, _room)) => respond::unary(&mut self.respond, answer, deadline).await,
+            Ok(Prepared::Rows(head, rows, _room)) => self.rows(head, rows).await,
             Ok(Prepared::Batch(cache, message, _room)) => self.stream(cache, &message).await,
+            // It is counted when it ends.
+            Ok(Prepared::Subscription(subscription)) => return self.deliver(subscription),
             Err(status) => {
                 respond::fail(&mut self.respond, &status);
                 status.code
@@ -210,31 +305,47 @@ impl Call {
     }
 
     /// Everything up to the first header of the answer.
-    async fn prepare(&mut self, message: Option<Bytes>) -> Result<Prepared, Status> {
-        let (message, reserved) = match message {
-            Some(message) => (message, None),
-            None => self.read().await?,
-        };
-        self.deadline.check()?;
-        if matches!(self.method, Method::GetBatch | Method::SetBatch) {
-            let cache = self.cache()?;
-            batch::check(&self.front.commands, self.method, &message)?;
-            return Ok(Prepared::Batch(cache, message, reserved));
-        }
-        let answer = {
-            let (respond, work) = self.work(&message);
-            tokio::select! {
-                biased;
-                answer = work => answer?,
-                _ = poll_fn(|cx| respond.poll_reset(cx)) => {
-                    return Err(Status::new(Code::Cancelled, "the caller cancelled the call"));
-                }
+    async fn prepare(&mut self, stage: Stage) -> Result<Prepared, Status> {
+        let (message, reserved) = match stage {
+            Stage::Unread => self.read().await?,
+            Stage::Message(message) => (message, None),
+            Stage::Outcome(Outcome::Done(reply)) => return self.prepared(reply).await,
+            Stage::Outcome(Outcome::Long(long)) => {
+                self.deadline.check()?;
+                let (respond, front, deadline) = (&mut self.respond, &self.front, self.deadline);
+                let reply = unless_cancelled(respond, front.apart(deadline, long)).await?;
+                return self.prepared(reply).await;
             }
         };
+        self.deadline.check()?;
+        if self.method == Method::Subscribe {
+            let subscription = topic::subscribe(&self.front.commands, &self.session, &message)?;
+            return Ok(Prepared::Subscription(subscription));
+        }
+        if matches!(self.method, Method::GetBatch | Method::SetBatch) {
+            let cache = self.cache()?;
+            batch::check(&self.front.commands, &cache, self.method, &message)?;
+            return Ok(Prepared::Batch(cache, message, reserved));
+        }
+        let (respond, work) = self.work(&message);
+        let reply = unless_cancelled(respond, work).await?;
         // Given back first: calls that held room while they wait for more could wait for each other.
         drop((message, reserved));
-        let room = self.front.budget.reserve(answer.len()).await;
-        Ok(Prepared::Answer(answer, room))
+        self.prepared(reply).await
+    }
+
+    /// An answer with the room that it takes.
+    async fn prepared(&self, reply: Reply) -> Result<Prepared, Status> {
+        match reply {
+            Reply::Whole(answer) => {
+                let room = self.front.budget.reserve(answer.len()).await;
+                Ok(Prepared::Answer(answer, room))
+            }
+            Reply::Rows(rows) => {
+                let room = self.front.budget.reserve(rows.held_bytes()).await;
+                Ok(Prepared::Rows(rows.head().await?, rows, room))
+            }
+        }
     }
 
     /// Reads the body, with room reserved for a message that did not come in one piece.
@@ -260,32 +371,37 @@ impl Call {
     fn work<'a>(
         &'a mut self,
         message: &'a Bytes,
-    ) -> (&'a mut SendResponse<Bytes>, impl Future<Output = Result<Answer, Status>> + 'a) {
+    ) -> (&'a mut SendResponse<Bytes>, impl Future<Output = Result<Reply, Status>> + 'a) {
         let Self { front, method, session, headers, respond, deadline, .. } = self;
         let (method, deadline) = (*method, *deadline);
         let work = async move {
+            let cache = || cache(front, session, headers, method);
             match method.kind() {
-                Kind::Batch => {
-                    batch::keys_exist(&front.commands, cache(front, session, headers, method)?, message).await
+                Kind::Batch => batch::keys_exist(&front.commands, cache()?, message).await.map(Reply::Whole),
+                Kind::Scalar => scalar::execute(&front.commands, cache()?, method, message).map(Reply::Whole),
+                Kind::Collection | Kind::Leaderboard => {
+                    let (cache, front, message) = (cache()?, front.clone(), message.clone());
+                    if !collection::is_short(method, &message) {
+                        let shared = front.clone();
+                        let long = move || collection(&shared, cache, method, &message)?.finish();
+                        return front.apart(deadline, Box::new(long)).await;
+                    }
+                    match collection(&front, cache, method, &message)? {
+                        Outcome::Done(reply) => Ok(reply),
+                        Outcome::Long(long) => front.apart(deadline, long).await,
+                    }
                 }
-                Kind::Scalar => {
-                    scalar::execute(&front.commands, cache(front, session, headers, method)?, method, message)
-                }
-                Kind::Control => {
+                Kind::Topic => topic::publish(&front.commands, session, message).map(Reply::Whole),
+                Kind::Control | Kind::Token => {
                     let (front, session, message) = (front.clone(), session.clone(), message.clone());
-                    let Some(random) = (front.options.random)() else {
-                        return Err(Status::new(
-                            Code::Unavailable,
-                            "the operating system gives no randomness",
-                        ));
-                    };
+                    let random = random(&front)?;
                     let mut task = Queued(tokio::task::spawn_blocking(move || {
                         deadline.check()?;
-                        control::execute(&front.commands, &session, method, &message, &random)
+                        let carry_out =
+                            if method.kind() == Kind::Token { token::execute } else { control::execute };
+                        carry_out(&front.commands, &session, method, &message, &random)
                     }));
-                    (&mut task.0).await.unwrap_or_else(|_| {
-                        Err(Status::new(Code::Internal, "the call broke off inside the server; see its log"))
-                    })
+                    (&mut task.0).await.unwrap_or_else(|_| Err(broke_off())).map(Reply::Whole)
                 }
                 _ => Err(Status::new(
                     Code::Unimplemented,
@@ -296,18 +412,72 @@ impl Call {
         (respond, work)
     }
 
+    async fn rows(&mut self, head: Bytes, rows: Rows) -> Code {
+        let Ok(mut messages) = Messages::start(&mut self.respond) else { return Code::Cancelled };
+        let send = async {
+            messages.send(head).await?;
+            rows.send(&mut messages).await
+        };
+        let sent = self.deadline.bound(send).await;
+        // If the collection has changed since, this frees what it was, which takes a while.
+        tokio::task::spawn_blocking(move || drop(rows));
+        messages.end(sent)
+    }
+
     async fn stream(&mut self, cache: Cache, message: &Bytes) -> Code {
         let Ok(mut messages) = Messages::start(&mut self.respond) else { return Code::Cancelled };
         let send = batch::stream(&self.front.commands, cache, self.method, message, &mut messages);
         let sent = self.deadline.bound(send).await;
         messages.end(sent)
     }
+
+    /// Sends the headers, and leaves the rest to the task of the connection's subscribers. What the
+    /// call held until now goes with it.
+    fn deliver(mut self, subscription: Subscription) {
+        match (Messages::start(&mut self.respond), &self.subscribers) {
+            (Ok(messages), Some(subscribers)) => {
+                subscribers.add(&self.front, subscription, messages.into_stream());
+            }
+            _ => self.front.metrics.call_ended(self.method, Code::Cancelled),
+        }
+    }
 }
 
 /// What is ready to be sent, with the room that it takes.
 enum Prepared {
     Answer(Answer, Reserved),
+    /// The message's first bytes, and the rest.
+    Rows(Bytes, Rows, Reserved),
     Batch(Cache, Bytes, Option<Reserved>),
+    Subscription(Subscription),
+}
+
+/// Does `work` as long as the caller waits for it, and drops it then.
+async fn unless_cancelled<T>(
+    respond: &mut SendResponse<Bytes>,
+    work: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    tokio::select! {
+        biased;
+        done = work => done,
+        _ = poll_fn(|cx| respond.poll_reset(cx)) => {
+            Err(Status::new(Code::Cancelled, "the caller cancelled the call"))
+        }
+    }
+}
+
+impl Front {
+    /// Runs work that takes long on the blocking pool, when it is its turn.
+    async fn apart(&self, deadline: Deadline, long: Long) -> Result<Reply, Status> {
+        // The semaphore is never closed, so acquiring cannot fail.
+        let turn = self.turns.clone().acquire_owned().await;
+        let mut task = Queued(tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            deadline.check()?;
+            long()
+        }));
+        (&mut task.0).await.unwrap_or_else(|_| Err(broke_off()))
+    }
 }
 
 /// Work for the blocking pool. If nobody waits for it any more before its turn, it is not done.

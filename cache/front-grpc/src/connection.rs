@@ -10,13 +10,17 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::{Connection, SendResponse};
 use http::Request;
+use http::header::CONTENT_TYPE;
+use kura_front::DrainSignal;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
 use crate::Front;
 use crate::call::{Begun, LastToken, begin};
 use crate::latency::{Sampler, Way};
+use crate::metadata::is_grpc;
+use crate::respond;
+use crate::subscriber::Subscribers;
 use crate::valve::{self, Valve};
 
 /// How a connection treats its peer.
@@ -61,58 +65,10 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Most requests taken before the first of them is answered.
 const BATCH: usize = 64;
 
-/// What connections are told when the server stops.
-#[derive(Clone, Debug)]
-pub struct DrainSignal(watch::Receiver<Stage>);
+/// Takes a request that is not gRPC, and answers it in a task of its own; true if its credentials stand.
+pub type NotGrpc<'a> = dyn Fn(Request<RecvStream>, SendResponse<Bytes>) -> bool + Send + Sync + 'a;
 
-/// Tells all connections that the server stops.
-#[derive(Debug)]
-pub struct Drain(watch::Sender<Stage>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
-    Serving,
-    Draining,
-    Over,
-}
-
-/// The two ends of a drain.
-#[must_use]
-pub fn drain() -> (Drain, DrainSignal) {
-    let (sender, receiver) = watch::channel(Stage::Serving);
-    (Drain(sender), DrainSignal(receiver))
-}
-
-impl Drain {
-    /// Every connection says GOAWAY, takes no new stream and finishes those it has.
-    pub fn start(&self) {
-        self.0.send_replace(Stage::Draining);
-    }
-
-    /// Every connection ends now.
-    pub fn end(&self) {
-        self.0.send_replace(Stage::Over);
-    }
-
-    /// Waits until no connection is left.
-    pub async fn all_gone(&self) {
-        self.0.closed().await;
-    }
-}
-
-impl DrainSignal {
-    /// Ends when the server stops.
-    pub async fn draining(self) {
-        self.reached(Stage::Draining).await;
-    }
-
-    async fn reached(mut self, stage: Stage) {
-        // The server drops its end only when it exits; that is as good as the last stage.
-        let _ = self.0.wait_for(|now| *now >= stage).await;
-    }
-}
-
-/// Serves one connection until it ends.
+/// Serves one connection until it ends. Requests that are not gRPC are told so.
 ///
 /// # Errors
 /// What broke the connection: a peer that does not speak HTTP/2, or went away.
@@ -120,13 +76,33 @@ pub async fn serve<S>(io: S, front: Arc<Front>, drain: DrainSignal) -> io::Resul
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let tell = |_, mut respond: SendResponse<Bytes>| {
+        respond::not_grpc(&mut respond);
+        false
+    };
+    serve_beside(io, front, drain, &tell).await
+}
+
+/// Serves one connection until it ends. Requests that are not gRPC go to `others`.
+///
+/// # Errors
+/// What broke the connection: a peer that does not speak HTTP/2, or went away.
+pub async fn serve_beside<S>(
+    io: S,
+    front: Arc<Front>,
+    drain: DrainSignal,
+    others: &NotGrpc<'_>,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     front.metrics.connection_opened();
-    let served = converse(io, &front, drain).await;
+    let served = converse(io, &front, drain, others).await;
     front.metrics.connection_closed();
     served
 }
 
-async fn converse<S>(io: S, front: &Arc<Front>, drain: DrainSignal) -> io::Result<()>
+async fn converse<S>(io: S, front: &Arc<Front>, drain: DrainSignal, others: &NotGrpc<'_>) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -145,13 +121,14 @@ where
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no HTTP/2 preface within 10 s"))?
         .map_err(other)?;
     let mut last_token = LastToken::default();
+    let subscribers = Subscribers::default();
     let mut batch = Vec::with_capacity(8);
     let mut sampler = Sampler::default();
     let mut known = false;
     let mut draining = false;
     let mut begun = 0;
-    let started = drain.clone().reached(Stage::Draining);
-    let over = drain.reached(Stage::Over);
+    let started = drain.clone().draining();
+    let over = drain.over();
     tokio::pin!(started, over);
     let mut farewell = interval(FAREWELL);
     loop {
@@ -186,27 +163,35 @@ where
         }
         let mut authenticated = false;
         for (request, respond) in batch.drain(..) {
+            if !request.headers().get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes())) {
+                authenticated |= others(request, respond);
+                begun += 1;
+                continue;
+            }
             let measured = sampler.begin();
-            match (begin(front, &mut last_token, request, respond), measured) {
+            let mut stranger = false;
+            match (begin(front, &mut last_token, &subscribers, request, respond), measured) {
                 (Begun::Stranger, _) => continue,
                 (Begun::Answered, None) => {}
                 (Begun::Answered, Some(began)) => {
                     front.metrics.latency.observe(Way::AtOnce, began.elapsed());
                 }
-                (Begun::Waiting(call, message), None) => {
-                    tokio::spawn(call.run(message));
+                (Begun::Waiting(call, stage), None) => {
+                    stranger = !call.is_known();
+                    tokio::spawn(call.run(stage));
                     begun += 1;
                 }
-                (Begun::Waiting(call, message), Some(began)) => {
+                (Begun::Waiting(call, stage), Some(began)) => {
+                    stranger = !call.is_known();
                     let front = front.clone();
                     tokio::spawn(async move {
-                        call.run(message).await;
+                        call.run(stage).await;
                         front.metrics.latency.observe(Way::Waited, began.elapsed());
                     });
                     begun += 1;
                 }
             }
-            authenticated = true;
+            authenticated |= !stranger;
         }
         if begun >= BATCH {
             // Calls that have a task of their own get their turn, so that those which are over by

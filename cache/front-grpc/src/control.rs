@@ -1,6 +1,8 @@
 //! The control plane: caches and signing keys. These calls are rare and write to disk, so they
 //! use momento-protos' types and run on the blocking pool.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use kura_commands::{Commands, Session};
 use kura_wire::Status;
@@ -17,7 +19,7 @@ const PAGE: usize = 1000;
 /// Carries out one control call; blocks on disk.
 pub(crate) fn execute(
     commands: &Commands,
-    session: &Session,
+    session: &Arc<Session>,
     method: Method,
     message: &Bytes,
     random: &[u8; 48],
@@ -109,10 +111,10 @@ const ADVERTISED_TOPIC_LIMITS: protos::TopicLimits = protos::TopicLimits {
     max_publish_message_size_kb: 100,
 };
 
-fn decode<M: Message + Default>(message: &Bytes) -> Result<M, Status> {
+pub(crate) fn decode<M: Message + Default>(message: &Bytes) -> Result<M, Status> {
     M::decode(message.clone()).map_err(|error| undecodable(&error))
 }
 
-fn encode(message: &impl Message) -> Answer {
+pub(crate) fn encode(message: &impl Message) -> Answer {
     Answer::of(&message.encode_to_vec())
 }

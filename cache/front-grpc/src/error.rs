@@ -11,15 +11,25 @@ pub(crate) fn status(error: &Error) -> Status {
     match error {
         Error::Unauthenticated(_) => Status::new(Code::Unauthenticated, message),
         Error::PermissionDenied(_) => Status::new(Code::PermissionDenied, message),
-        Error::CacheNotFound(_) => Status::new(Code::NotFound, message),
-        Error::CacheExists(_) => Status::new(Code::AlreadyExists, message),
+        Error::CacheNotFound(_) | Error::NotFound(_) => Status::new(Code::NotFound, message),
+        Error::CacheExists(_) | Error::AlreadyExists(_) => Status::new(Code::AlreadyExists, message),
         Error::InvalidArgument(_) => Status::new(Code::InvalidArgument, message),
-        Error::FailedPrecondition(_) => Status::new(Code::FailedPrecondition, message),
+        Error::FailedPrecondition(_) | Error::BuiltIn(_) => Status::new(Code::FailedPrecondition, message),
         Error::ItemTooLarge { .. } => {
             Status::new(Code::ResourceExhausted, message).with_err("item_size_limit_exceeded")
         }
+        Error::MessageTooLarge { .. } => {
+            Status::new(Code::ResourceExhausted, message).with_err("request_size_limit_exceeded")
+        }
+        Error::TooManySubscriptions { .. } => {
+            Status::new(Code::ResourceExhausted, message).with_err("topic_subscriptions_limit_exceeded")
+        }
+        Error::Stopping => Status::new(Code::Unavailable, message),
+        Error::ElementTooLarge { .. } => {
+            Status::new(Code::ResourceExhausted, message).with_err("element_size_limit_exceeded")
+        }
         // No `err`: SDKs know none for a number of things, and the message says what it is.
-        Error::TooMany { .. } => Status::new(Code::ResourceExhausted, message),
+        Error::TooMany { .. } | Error::LimitReached(_) => Status::new(Code::ResourceExhausted, message),
         // Not INTERNAL: SDKs would retry, and a full disk does not go away by itself.
         Error::Storage(_) => Status::new(Code::ResourceExhausted, message),
     }
@@ -36,6 +46,11 @@ pub(crate) fn wrong_wire_type(number: u32) -> Status {
         Code::InvalidArgument,
         format!("the request cannot be decoded: field {number} has another wire type than its message says"),
     )
+}
+
+/// The status for a part without which a request says nothing.
+pub(crate) fn lacks(what: &str) -> Status {
+    Status::new(Code::InvalidArgument, format!("the request lacks its {what}"))
 }
 
 /// The status for a message that prost does not accept.

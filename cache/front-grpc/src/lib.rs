@@ -6,34 +6,46 @@
 //! task, and only calls that must wait get a task of their own.
 //!
 //! One file per hop: [`serve`] (a connection) > `route` (which call) > `call` (deadline,
-//! credentials, body) > `scalar`, `batch`, `control` (decode, execute, encode) > `respond`.
+//! credentials, body) > `scalar`, `batch`, `collection`, `leaderboard`, `topic`, `token`, `control`
+//! (decode, execute, encode) > `respond`; what comes to subscriptions is sent by `subscriber`.
 //! This crate opens no socket: it is handed a byte stream that already speaks HTTP/2.
 
+mod answer;
 mod batch;
 mod body;
-mod budget;
 mod call;
+mod collection;
 mod connection;
 mod control;
 mod deadline;
 mod error;
-pub mod fields;
 mod latency;
+mod leaderboard;
 pub mod metadata;
 mod metrics;
-mod pace;
+mod permissions;
 mod respond;
 mod route;
+mod rows;
 mod scalar;
+mod subscriber;
+mod token;
+mod topic;
 mod valve;
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use kura_commands::Commands;
+use kura_wire::fields;
+use tokio::sync::Semaphore;
 
-pub use budget::Budget;
-pub use connection::{Drain, DrainSignal, Options, drain, serve};
+pub use collection::{CollectionCommand, decode as decode_collection};
+pub use connection::{NotGrpc, Options, serve, serve_beside};
+pub use kura_front::{Budget, Drain, DrainSignal, drain};
+pub use leaderboard::decode as decode_leaderboard;
 pub use metrics::Metrics;
+pub use permissions::decode_permissions;
 pub use route::Method;
 pub use scalar::decode as decode_scalar;
 
@@ -43,13 +55,28 @@ pub struct Front {
     pub(crate) budget: Budget,
     pub(crate) metrics: Metrics,
     pub(crate) options: Options,
+    /// For work that takes long: as many at a time as there are processors.
+    pub(crate) turns: Arc<Semaphore>,
 }
 
 impl Front {
     /// A front end onto `commands`.
     #[must_use]
     pub fn new(commands: Arc<Commands>, options: Options) -> Self {
-        Self { commands, budget: Budget::new(options.max_inflight_bytes), metrics: Metrics::new(), options }
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self {
+            commands,
+            budget: Budget::new(options.max_inflight_bytes),
+            metrics: Metrics::new(),
+            options,
+            turns: Arc::new(Semaphore::new(processors)),
+        }
+    }
+
+    /// The bytes in flight, which other front ends count in too.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// The calls counted so far.

@@ -47,6 +47,13 @@ fn put_status(headers: &mut HeaderMap, status: &Status) {
     }
 }
 
+/// Trailers that tell a status.
+pub(crate) fn trailers(status: &Status) -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(3);
+    put_status(&mut trailers, status);
+    trailers
+}
+
 /// Ends a call with a status and no message.
 pub(crate) fn fail(respond: &mut SendResponse<Bytes>, status: &Status) {
     let mut response = ok_headers();
@@ -90,6 +97,11 @@ impl Messages {
         Ok(Self(respond.send_response(ok_headers(), false).map_err(|_| Gone)?))
     }
 
+    /// The stream itself, for who sends on it in another way.
+    pub(crate) fn into_stream(self) -> SendStream<Bytes> {
+        self.0
+    }
+
     /// Sends bytes as the peer's window allows.
     pub(crate) async fn send(&mut self, mut bytes: Bytes) -> Result<(), Gone> {
         while !bytes.is_empty() {
@@ -114,11 +126,7 @@ impl Messages {
     pub(crate) fn end(mut self, sent: Result<(), Broken>) -> Code {
         let (code, trailers) = match sent {
             Ok(()) => (Code::Ok, ok_trailers()),
-            Err(Broken::Status(status)) => {
-                let mut trailers = HeaderMap::with_capacity(3);
-                put_status(&mut trailers, &status);
-                (status.code, trailers)
-            }
+            Err(Broken::Status(status)) => (status.code, trailers(&status)),
             Err(Broken::Gone) => return Code::Cancelled,
         };
         let _ = self.0.send_trailers(trailers);

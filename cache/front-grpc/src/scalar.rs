@@ -12,7 +12,7 @@ use kura_wire::{Code, Status};
 
 use crate::Method;
 use crate::body::PREFIX_BYTES;
-use crate::error::{malformed, status, wrong_wire_type};
+use crate::error::{lacks, malformed, status, wrong_wire_type};
 use crate::fields::{Fields, Payload, put_varint, varint_len};
 
 /// A value at least this long shares the request's or the store's buffer; a shorter one is
@@ -93,7 +93,7 @@ pub fn decode<'a>(
             Some((2, millis)) => TtlChange::IncreaseTo(ttl(millis)?),
             Some((3, millis)) => TtlChange::DecreaseTo(ttl(millis)?),
             Some((4, millis)) => TtlChange::OverwriteTo(ttl(millis)?),
-            _ => return Err(missing("update_ttl: give increase_to, decrease_to or overwrite_to")),
+            _ => return Err(lacks("update_ttl: give increase_to, decrease_to or overwrite_to")),
         }),
         _ => return Err(Status::new(Code::Unimplemented, "not a scalar call")),
     };
@@ -148,7 +148,16 @@ fn encode(method: Method, reply: Reply) -> Answer {
             put_varint(&mut found, u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
             nested(0x0a, &found)
         }
-        (_, Reply::Type(ItemType::Scalar)) => nested(0x0a, &[]),
+        (_, Reply::Type(item_type)) => nested(
+            0x0a,
+            match item_type {
+                ItemType::Scalar => &[],
+                ItemType::Dictionary => &[0x08, 1],
+                ItemType::Set => &[0x08, 2],
+                ItemType::List => &[0x08, 3],
+                ItemType::SortedSet => &[0x08, 4],
+            },
+        ),
     }
 }
 
@@ -281,7 +290,7 @@ impl<'a> Raw<'a> {
     }
 
     fn condition(&self) -> Result<Condition<'a>, Status> {
-        let (number, operand) = self.condition.ok_or_else(|| missing("condition: give one of six"))?;
+        let (number, operand) = self.condition.ok_or_else(|| lacks("condition: give one of six"))?;
         Ok(match number {
             4 => Condition::Present,
             5 => Condition::PresentAndNotEqual(operand),
@@ -293,7 +302,7 @@ impl<'a> Raw<'a> {
     }
 
     fn hash_condition(&self) -> Result<HashCondition<'a>, Status> {
-        let (number, operand) = self.condition.ok_or_else(|| missing("condition: give one of five"))?;
+        let (number, operand) = self.condition.ok_or_else(|| lacks("condition: give one of five"))?;
         Ok(match number {
             4 => HashCondition::PresentAndNotEqual(operand),
             5 => HashCondition::PresentAndEqual(operand),
@@ -315,10 +324,6 @@ fn first_bytes(message: &[u8], carries: bool) -> Result<Option<&[u8]>, Status> {
         }
     }
     Ok(bytes)
-}
-
-fn missing(what: &str) -> Status {
-    Status::new(Code::InvalidArgument, format!("the request lacks its {what}"))
 }
 
 #[cfg(test)]

@@ -9,13 +9,14 @@ use bytes::Bytes;
 use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{HeaderMap, Request};
-use kura_base::{Limits, SystemClock};
+use kura_base::{Limits, Millis, SystemClock};
 use kura_commands::{Authentication, Commands, Parts};
 use kura_front_grpc::{Front, Options, drain, serve};
-use kura_store::{Data, Registry};
+use kura_store::{Data, Registry, TopicConfig, TopicLog};
 use kura_tokens::SigningSecret;
 use kura_wire::protos::cache_client::{
     ECacheResult, GetBatchRequest, GetRequest, GetResponse, KeysExistRequest, SetRequest,
+    pubsub::SubscriptionRequest,
 };
 use kura_wire::{Code, FRAME_HEADER_BYTES, encode_frame};
 use prost::Message;
@@ -31,7 +32,9 @@ impl Client {
         let commands = Commands::new(Parts {
             registry: Arc::new(Registry::in_memory().unwrap()),
             data: Arc::new(Data::new(64 << 20, 1)),
+            topics: TopicLog::new(TopicConfig::default(), Millis(0)),
             secret: SigningSecret::from_bytes([1; 32]),
+            endpoint: "cell".to_owned(),
             authentication: Authentication::Optional,
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
@@ -52,7 +55,8 @@ impl Client {
 
     /// Sends a call's headers.
     fn begin(&mut self, method: &str, timeout: Option<&str>) -> (ResponseFuture, SendStream<Bytes>) {
-        let mut request = Request::post(format!("http://kura/cache_client.Scs/{method}"))
+        let service = if method == "Subscribe" { "pubsub.Pubsub" } else { "Scs" };
+        let mut request = Request::post(format!("http://kura/cache_client.{service}/{method}"))
             .header("content-type", "application/grpc")
             .header("cache", "c");
         if let Some(timeout) = timeout {
@@ -224,6 +228,38 @@ async fn a_deadline_within_the_answer_ends_in_trailers() {
         assert_eq!((answer.code, answer.only_trailers), (Code::DeadlineExceeded, false), "{method}");
         assert!(!answer.data.is_empty(), "{method}");
         assert_eq!((answer.at - began).as_secs(), 5, "{method}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_topic_has_heartbeats_and_outlives_the_deadline_of_its_call() {
+    let mut client = Client::new().await;
+    let request = SubscriptionRequest { cache_name: "c".into(), topic: "t".into(), ..Default::default() };
+    let request = encode_frame(&request).unwrap();
+    let mut watched = Vec::new();
+    // They come one a second, so that whose turn it is must not depend on who came since.
+    for _ in 0..20 {
+        let (response, mut body) = client.begin("Subscribe", Some("2S"));
+        send(&mut body, request.clone(), true).await;
+        let mut stream = response.await.unwrap().into_body();
+        watched.push(tokio::spawn(async move {
+            let mut last = Instant::now();
+            for number in 0..8 {
+                let heartbeat = stream.data().await.unwrap().unwrap();
+                assert_eq!(heartbeat[..], [0, 0, 0, 0, 2, 0x1a, 0]);
+                let pause = std::mem::replace(&mut last, Instant::now()).elapsed();
+                let expected = match number {
+                    0 => 0..=10,
+                    1 => 0..=4_100,
+                    _ => 3_900..=4_100,
+                };
+                assert!(expected.contains(&pause.as_millis()), "heartbeat {number} came after {pause:?}");
+            }
+        }));
+        sleep(Duration::from_secs(1)).await;
+    }
+    for watched in watched {
+        timeout(Duration::from_secs(60), watched).await.unwrap().unwrap();
     }
 }
 

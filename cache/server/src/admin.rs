@@ -151,6 +151,7 @@ impl Admin {
             expires,
             fingerprint: fingerprint(&token),
             revoked: None,
+            refresh: None,
         };
         self.registry.add_key(record, self.limits.max_keys, created)?;
         let api_key = endpoint.as_deref().map_or(token.clone(), |endpoint| wrap_v1(endpoint, &token));
@@ -210,7 +211,7 @@ fn expiry(created: u64, seconds: u64) -> Result<u64, AdminError> {
 }
 
 /// Checks that an endpoint is `host` or `host:port`, as SDKs put service names before it.
-fn parse_endpoint(endpoint: String) -> Result<String, AdminError> {
+pub(crate) fn parse_endpoint(endpoint: String) -> Result<String, AdminError> {
     let (host, port) =
         endpoint.split_once(':').map_or((endpoint.as_str(), None), |(host, port)| (host, Some(port)));
     let port_is_good = port.is_none_or(|port| {

@@ -10,7 +10,10 @@ use std::path::PathBuf;
 use check::{Check, parse_duration};
 use clap::Args;
 use kura_base::Limits;
+use kura_front_http::{Advertised, Cors, Zones};
+use kura_store::TopicConfig;
 
+use crate::admin::parse_endpoint;
 use crate::identity::{Cell, default_data_dir};
 
 /// The settings as typed. Each is also a `KURA_…` variable and a key of the configuration file.
@@ -25,6 +28,10 @@ pub struct Settings {
     /// Where the secured service listens [default: [::]:8443]
     #[arg(long, env = "KURA_TLS_LISTEN", value_name = "ADDR")]
     tls_listen: Option<String>,
+    /// Where protosocket is served, over TLS; off for nowhere [default: [::]:9004; with --local off, and
+    /// in plaintext where it is named]
+    #[arg(long, env = "KURA_PROTOSOCKET_LISTEN", value_name = "ADDR|off")]
+    protosocket_listen: Option<String>,
     /// Where /metrics, /healthz and /readyz are served [default: 127.0.0.1:9280; with --local off]
     #[arg(long, env = "KURA_ADMIN_LISTEN", value_name = "ADDR")]
     admin_listen: Option<String>,
@@ -32,6 +39,10 @@ pub struct Settings {
     /// [default: cell-1.kura.internal]
     #[arg(long, env = "KURA_CELL", value_name = "NAME")]
     cell: Option<String>,
+    /// What clients of tokens made over the wire are told to connect to, as HOST or HOST:PORT
+    /// [default: the cell, with the port of --tls-listen unless that is 443]
+    #[arg(long, env = "KURA_ENDPOINT", value_name = "HOST[:PORT]")]
+    endpoint: Option<String>,
     /// Where caches, keys and certificates are kept [default: /var/lib/kura for root, else kura below $XDG_DATA_HOME or ~/.local/share; with --local none]
     #[arg(long, env = "KURA_DATA_DIR", value_name = "DIR")]
     data_dir: Option<String>,
@@ -41,9 +52,15 @@ pub struct Settings {
     /// The private key (PEM) of --tls-cert
     #[arg(long, env = "KURA_TLS_KEY", value_name = "FILE")]
     tls_key: Option<String>,
-    /// Memory for items with all that goes with them, such as 512MiB or 4GiB [default: half of RAM]
+    /// Memory for items and topics with all that goes with them, such as 512MiB or 4GiB [default: half of RAM]
     #[arg(long, env = "KURA_MEMORY", value_name = "SIZE")]
     memory: Option<String>,
+    /// The part of --memory that topics may take [default: a sixteenth of it, from 512KiB to 256MiB]
+    #[arg(long, env = "KURA_TOPIC_MEMORY", value_name = "SIZE")]
+    topic_memory: Option<String>,
+    /// Subscriptions open at a time; further ones are refused [default: 50000]
+    #[arg(long, env = "KURA_MAX_SUBSCRIPTIONS", value_name = "N")]
+    max_subscriptions: Option<String>,
     /// Threads that serve connections [default: one a core]
     #[arg(long, env = "KURA_WORKERS", value_name = "N")]
     workers: Option<String>,
@@ -68,6 +85,18 @@ pub struct Settings {
     /// Most caches [default: 10000]
     #[arg(long, env = "KURA_MAX_CACHES", value_name = "N")]
     max_caches: Option<String>,
+    /// Web pages that may call from a browser: origins such as https://app.example.com with commas
+    /// between, * for every one, none for none [default: none; with --local *]
+    #[arg(long, env = "KURA_CORS_ORIGINS", value_name = "ORIGINS")]
+    cors_origins: Option<String>,
+    /// Where clients of the protosocket protocol find servers on the public network: the zone ids and
+    /// addresses that GET /endpoints lists, as apne1-az4=192.0.2.1:9004 with commas between; read
+    /// again at SIGHUP
+    #[arg(long, env = "KURA_ADVERTISE", value_name = "ZONE=ADDR,…")]
+    advertise: Option<String>,
+    /// The same on the private network: what GET /endpoints?private=true lists; read again at SIGHUP
+    #[arg(long, env = "KURA_ADVERTISE_PRIVATE", value_name = "ZONE=ADDR,…")]
+    advertise_private: Option<String>,
     /// A file of these settings in TOML, named as the flags are
     #[arg(long, env = "KURA_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -78,14 +107,20 @@ pub struct Settings {
 pub struct Config {
     /// Whom the service is for.
     pub mode: Mode,
+    /// Where protosocket is served, if at all: over TLS in secured mode, in plaintext in local mode.
+    pub protosocket_listen: Option<SocketAddr>,
     /// Where metrics and health are served, if at all.
     pub admin_listen: Option<SocketAddr>,
     /// The cell's host name.
     pub cell: Cell,
+    /// What clients of tokens made over the wire are told to connect to, `host` or `host:port`.
+    pub endpoint: String,
     /// Where durable state is kept; none keeps it in memory.
     pub data_dir: Option<PathBuf>,
     /// Memory for items, in bytes.
     pub memory_bytes: u64,
+    /// What topics may take, beside that.
+    pub topics: TopicConfig,
     /// Threads that serve connections.
     pub workers: usize,
     /// Connections open at a time.
@@ -96,6 +131,12 @@ pub struct Config {
     pub max_streams: u32,
     /// What is refused.
     pub limits: Limits,
+    /// Which web pages may call.
+    pub cors: Cors,
+    /// Where servers are.
+    pub advertised: Advertised,
+    /// What all of this was read from, to be read again.
+    pub settings: Settings,
 }
 
 /// Whom the service is for.
@@ -128,18 +169,22 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 impl Settings {
-    fn table(&mut self) -> [(&'static str, &mut Option<String>); 17] {
-        [
+    fn table(&mut self) -> Vec<(&'static str, &mut Option<String>)> {
+        vec![
             ("local", &mut self.local),
             ("local-listen", &mut self.local_listen),
             ("tls-listen", &mut self.tls_listen),
+            ("protosocket-listen", &mut self.protosocket_listen),
             ("admin-listen", &mut self.admin_listen),
             ("cell", &mut self.cell),
+            ("endpoint", &mut self.endpoint),
             ("data-dir", &mut self.data_dir),
             ("tls-cert", &mut self.tls_cert),
             ("tls-key", &mut self.tls_key),
             ("memory", &mut self.memory),
             ("workers", &mut self.workers),
+            ("topic-memory", &mut self.topic_memory),
+            ("max-subscriptions", &mut self.max_subscriptions),
             ("max-connections", &mut self.max_connections),
             ("max-inflight-bytes", &mut self.max_inflight_bytes),
             ("max-streams", &mut self.max_streams),
@@ -147,6 +192,9 @@ impl Settings {
             ("max-item-bytes", &mut self.max_item_bytes),
             ("max-ttl", &mut self.max_ttl),
             ("max-caches", &mut self.max_caches),
+            ("cors-origins", &mut self.cors_origins),
+            ("advertise", &mut self.advertise),
+            ("advertise-private", &mut self.advertise_private),
         ]
     }
 
@@ -155,6 +203,7 @@ impl Settings {
     /// # Errors
     /// All mistakes together.
     pub fn resolve(mut self) -> Result<Config, Mistakes> {
+        let settings = self.clone();
         let mut check = Check::default();
         if let Some(path) = self.config.take() {
             check.merge_file(&mut self, &path);
@@ -185,6 +234,13 @@ impl Settings {
             address,
             ADDRESS,
         );
+        let protosocket_listen = check.parse(
+            "protosocket-listen",
+            self.protosocket_listen.as_deref(),
+            (!local).then_some(([0_u16; 8], 9004).into()),
+            |text| if text == "off" { Some(None) } else { address(text).map(Some) },
+            &format!("{ADDRESS}, or off"),
+        );
         let admin_given = self.admin_listen.is_some();
         let admin = check.parse(
             "admin-listen",
@@ -200,6 +256,13 @@ impl Settings {
             |text| Cell::parse(text).ok(),
             "a host name such as cell-1.kura.internal",
         );
+        let endpoint = check.parse(
+            "endpoint",
+            self.endpoint.as_deref(),
+            if local { local_listen.to_string() } else { endpoint_of(&cell, tls_listen) },
+            |text| parse_endpoint(text.to_owned()).ok(),
+            "a host name with or without a port, such as cache.example.com:8443",
+        );
         let certificate = check.certificate(self.tls_cert.take(), self.tls_key.take(), local);
         if local && self.tls_listen.is_some() {
             check.mistake("tls-listen", "goes with the secured service; leave it out or leave --local out");
@@ -211,6 +274,12 @@ impl Settings {
             check.mistake(
                 "local-listen",
                 "must be a loopback address: plaintext without keys is for this machine only",
+            );
+        }
+        if local && protosocket_listen.is_some_and(|listen| !listen.ip().is_loopback()) {
+            check.mistake(
+                "protosocket-listen",
+                "must be a loopback address with --local: plaintext without keys is for this machine only",
             );
         }
         let defaults = Limits::default();
@@ -246,6 +315,28 @@ impl Settings {
             ..defaults
         };
         let memory = check.size("memory", self.memory.as_deref(), half_of_ram(), 1 << 20, usize::MAX);
+        let topics = TopicConfig {
+            memory_bytes: check.size(
+                "topic-memory",
+                self.topic_memory.as_deref(),
+                (memory / 16).clamp(512 << 10, 256 << 20),
+                512 << 10,
+                usize::MAX,
+            ),
+            max_subscriptions: check.number(
+                "max-subscriptions",
+                self.max_subscriptions.as_deref(),
+                TopicConfig::default().max_subscriptions,
+                1,
+                10_000_000,
+            ),
+        };
+        if self.topic_memory.is_some() && topics.memory_bytes >= memory {
+            check.mistake(
+                "topic-memory",
+                format_args!("is not below --memory, of which it is a part: {memory} bytes"),
+            );
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = check.number("workers", self.workers.as_deref(), cores, 1, 1024);
         let max_connections =
@@ -266,6 +357,20 @@ impl Settings {
                 None
             }),
         };
+        let mut zones = |name, text: Option<&str>| {
+            check.parse(name, text, Zones::default(), |text| text.parse().ok(), ZONES)
+        };
+        let advertised = Advertised {
+            public: zones("advertise", self.advertise.as_deref()),
+            private: zones("advertise-private", self.advertise_private.as_deref()),
+        };
+        let cors = check.parse(
+            "cors-origins",
+            self.cors_origins.as_deref(),
+            if local { Cors::Any } else { Cors::These(Vec::new()) },
+            parse_cors,
+            "*, none, or origins such as https://app.example.com with commas between",
+        );
         if !check.mistakes.is_empty() {
             return Err(Mistakes(check.mistakes));
         }
@@ -275,22 +380,49 @@ impl Settings {
             } else {
                 Mode::Secured { listen: tls_listen, certificate }
             },
+            protosocket_listen,
             admin_listen: (!local || admin_given).then_some(admin),
             cell,
+            endpoint,
             data_dir,
-            memory_bytes: memory as u64,
+            memory_bytes: memory.saturating_sub(topics.memory_bytes) as u64,
+            topics,
             workers,
             max_connections,
             max_inflight_bytes,
             max_streams: u32::try_from(max_streams).unwrap_or(u32::MAX),
             limits,
+            cors,
+            advertised,
+            settings,
         })
     }
 }
 
 /// What the budget of bytes in flight can count.
 const MAX_INFLIGHT: usize = u32::MAX as usize;
+const ZONES: &str = "zones and addresses such as apne1-az4=192.0.2.1:9004,apne1-az1=192.0.2.2:9004";
 const ADDRESS: &str = "an address and port such as 127.0.0.1:8443 or [::]:8443";
+
+fn parse_cors(text: &str) -> Option<Cors> {
+    match text.trim() {
+        "*" => Some(Cors::Any),
+        "none" => Some(Cors::These(Vec::new())),
+        origins => origins
+            .split(',')
+            .map(|origin| origin.trim().parse().ok())
+            .collect::<Option<_>>()
+            .map(Cors::These),
+    }
+}
+
+/// SDKs dial port 443 unless they are told another.
+fn endpoint_of(cell: &Cell, listen: SocketAddr) -> String {
+    match listen.port() {
+        443 => cell.to_string(),
+        port => format!("{cell}:{port}"),
+    }
+}
 
 fn half_of_ram() -> usize {
     let pages = rustix::system::sysinfo();
@@ -334,7 +466,28 @@ mod tests {
             ..Settings::default()
         };
         let config = settings.resolve().unwrap();
-        assert_eq!((config.workers, config.memory_bytes), (2, 8 << 20));
+        let memory = config.memory_bytes + config.topics.memory_bytes as u64;
+        assert_eq!((config.workers, memory), (2, 8 << 20));
+    }
+
+    #[test]
+    fn protosocket_is_on_in_secured_mode_and_where_it_is_named() {
+        let resolved = |local: &str, listen: Option<&str>| {
+            let settings = Settings {
+                local: Some(local.to_owned()),
+                protosocket_listen: listen.map(str::to_owned),
+                data_dir: Some("/tmp/unused".to_owned()),
+                ..Settings::default()
+            };
+            settings.resolve().map(|config| config.protosocket_listen.map(|listen| listen.to_string()))
+        };
+        assert_eq!(resolved("false", None).unwrap().as_deref(), Some("[::]:9004"));
+        assert_eq!(resolved("false", Some("off")).unwrap(), None);
+        assert_eq!(resolved("true", None).unwrap(), None);
+        assert_eq!(resolved("true", Some("127.0.0.1:9")).unwrap().as_deref(), Some("127.0.0.1:9"));
+        for (local, listen, part) in [("true", "0.0.0.0:9", "loopback"), ("false", "on", "or off")] {
+            assert!(resolved(local, Some(listen)).unwrap_err().to_string().contains(part));
+        }
     }
 
     #[test]

@@ -58,7 +58,8 @@ mod tests {
         let cell = Cell::parse("h.test").unwrap();
         assert_eq!(
             line(IpAddr::V4(Ipv4Addr::LOCALHOST), &cell),
-            "127.0.0.1 h.test cache.h.test control.h.test token.h.test api.cache.h.test"
+            "127.0.0.1 h.test cache.h.test control.h.test token.h.test api.cache.h.test \
+             web.cache.h.test web.control.h.test web.token.h.test"
         );
     }
 

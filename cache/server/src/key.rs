@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use kura_tokens::{Format, Grant, Permissions};
 
 use crate::admin::{Answer, NewKey, Place, Request, unexpected};
-use access::{Role, parse_grant};
+use access::{Role, parse_grant, parse_items, parse_topics};
 use lifetime::Lifetime;
 
 /// Makes, lists and revokes API keys.
@@ -45,10 +45,18 @@ struct Create {
     /// What the key allows.
     #[arg(long, value_enum, default_value_t = Role::Superuser)]
     role: Role,
-    /// Allows access to one cache, as name:readwrite, name:readonly or name:writeonly; can be
+    /// Allows access to one cache, its items and topics, as name:readwrite, name:readonly or name:writeonly; can be
     /// given several times.
     #[arg(long = "cache", value_name = "NAME:ACCESS", value_parser = parse_grant, conflicts_with = "role")]
     caches: Vec<Grant>,
+    /// Allows access to items of one cache by their keys, as name:access=key or, for a prefix,
+    /// name:access=prefix*; can be given several times.
+    #[arg(long, value_name = "NAME:ACCESS=KEY", value_parser = parse_items, conflicts_with = "role")]
+    items: Vec<Grant>,
+    /// Allows access to topics of one cache, as name:access=topic or name:access=prefix*; readonly
+    /// subscribes, writeonly publishes; can be given several times.
+    #[arg(long, value_name = "NAME:ACCESS=TOPIC", value_parser = parse_topics, conflicts_with = "role")]
+    topics: Vec<Grant>,
     /// When the key expires, counted from now: like 30d, 12h, 45m, 10s, or never.
     #[arg(long, value_name = "TIME", default_value = "never")]
     expires: Lifetime,
@@ -99,7 +107,8 @@ impl KeyCommand {
 
 impl From<Create> for NewKey {
     fn from(create: Create) -> Self {
-        let permissions = match create.caches {
+        let grants = [create.caches, create.items, create.topics].concat();
+        let permissions = match grants {
             none if none.is_empty() => create.role.permissions(),
             grants => Permissions::Explicit(grants),
         };

@@ -34,7 +34,7 @@ fn in_namespace(script: &str, arguments: &[&str]) -> Option<String> {
 /// Starts a server where `$1` KiB are free; then gives it room and uses what it left.
 const START: &str = r#"
 mount -t tmpfs -o size=$1k,mode=700 none "$D"
-set -- timeout 2 "$KURA" serve --data-dir "$D/data" --tls-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0
+set -- timeout 2 "$KURA" serve --data-dir "$D/data" --tls-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --protosocket-listen off
 code=0; said=$("$@" 2>&1) || code=$?
 echo "code $code"; echo "$said" | sed 's/^/said /'
 mount -o remount,size=64m "$D"

@@ -16,7 +16,16 @@ use common::{Server, failure, kura};
 /// `kura serve` in secured mode on a data directory.
 fn serve(data_dir: &Path) -> Command {
     let mut command = kura();
-    command.args(["serve", "--tls-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir"]);
+    command.args([
+        "serve",
+        "--tls-listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+        "--protosocket-listen",
+        "off",
+        "--data-dir",
+    ]);
     command.arg(data_dir);
     command
 }

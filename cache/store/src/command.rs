@@ -204,7 +204,7 @@ pub enum Reply {
 }
 
 /// Why a command could not be carried out.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DataError {
     /// No cache of that name.
     #[error("Cache not found: {0}")]
@@ -220,7 +220,42 @@ pub enum DataError {
         /// What was to be added.
         amount: i64,
     },
+    /// The item is of another type than the command is for.
+    #[error("wrong type: the item is a {}; this command works on a {} only", type_name(*found), type_name(*wanted))]
+    WrongType {
+        /// What is there.
+        found: ItemType,
+        /// What the command is for.
+        wanted: ItemType,
+    },
+    /// `SortedSetIncrement` by an infinite amount of an infinite score of the other sign.
+    #[error("adding {amount} to {current} is not a number; nothing was changed")]
+    NotANumber {
+        /// The score.
+        current: f64,
+        /// What was to be added.
+        amount: f64,
+    },
+    /// Answers that are still being sent hold the memory that collections may take.
+    #[error(
+        "no memory is left for {bytes} bytes more in collections: answers still being sent hold it; \
+         read them, or raise the server's --memory"
+    )]
+    NoRoom {
+        /// What was needed.
+        bytes: u64,
+    },
     /// The item is larger than the memory that the server may use for it.
     #[error("item size: {0}; raise the server's --memory or store less")]
     TooLarge(#[from] kura_engine::TooLarge),
+}
+
+fn type_name(item_type: ItemType) -> &'static str {
+    match item_type {
+        ItemType::Scalar => "scalar",
+        ItemType::Dictionary => "dictionary",
+        ItemType::Set => "set",
+        ItemType::List => "list",
+        ItemType::SortedSet => "sorted set",
+    }
 }

@@ -1,11 +1,18 @@
 //! The items of every cache, in this process's memory.
 
+mod collections;
+mod dictionary;
+mod leaderboard;
+mod list;
+mod set;
+mod sorted_set;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use kura_base::{CacheName, Millis};
-use kura_engine::{Action, Config, Engine, Item, Keyspace, Stats, Value, ValueRef};
+use kura_engine::{Action, Config, Engine, Item, ItemType, Keyspace, Stats, Value, ValueRef};
 use parking_lot::RwLock;
 
 use crate::command::{Command, DataError, Hash, Reply, TtlChange};
@@ -31,10 +38,10 @@ impl Data {
 
     /// Adds an empty cache; one of that name is emptied.
     pub fn add_cache(&self, name: CacheName) {
-        let keyspace = Keyspace(self.next_keyspace.fetch_add(1, Ordering::Relaxed));
+        let keyspace = Keyspace(self.next_keyspace.fetch_add(2, Ordering::Relaxed));
         let replaced = self.caches.write().insert(name, keyspace);
         if let Some(old) = replaced {
-            self.engine.retire(old);
+            self.retire(old);
         }
     }
 
@@ -42,8 +49,13 @@ impl Data {
     pub fn remove_cache(&self, name: &CacheName) {
         let removed = self.caches.write().remove(name);
         if let Some(old) = removed {
-            self.engine.retire(old);
+            self.retire(old);
         }
+    }
+
+    fn retire(&self, cache: Keyspace) {
+        self.engine.retire(cache);
+        self.engine.retire(boards(cache));
     }
 
     /// Finds a cache.
@@ -54,7 +66,9 @@ impl Data {
         self.caches.read().get(name).copied().ok_or_else(|| DataError::CacheNotFound(name.to_owned()))
     }
 
-    /// Carries out one command. A value read is handed to `sink` under the engine's lock: copy
+    /// Carries out one command on a scalar. On a collection, `Set` replaces it, and what does not
+    /// look at the value works too; all else is refused.
+    /// A value read is handed to `sink` under the engine's lock: copy
     /// or share it there and do nothing slow.
     ///
     /// # Errors
@@ -70,16 +84,18 @@ impl Data {
         let engine = &self.engine;
         let reply = match command {
             Command::Get => {
-                let found = engine.get(cache, key, now, |item| sink(item.value));
-                if found.is_some() { Reply::Found } else { Reply::Missing }
+                let found = engine.get(cache, key, now, |item| scalar(&item).map(sink));
+                found.transpose()?.map_or(Reply::Missing, |()| Reply::Found)
             }
             Command::GetWithHash => {
                 let hash = engine.get(cache, key, now, |item| {
-                    let hash = Hash::of(item.value.as_bytes());
-                    sink(item.value);
-                    hash
+                    scalar(&item).map(|value| {
+                        let hash = Hash::of(value.as_bytes());
+                        sink(value);
+                        hash
+                    })
                 });
-                hash.map_or(Reply::Missing, Reply::FoundWithHash)
+                hash.transpose()?.map_or(Reply::Missing, Reply::FoundWithHash)
             }
             Command::Exists => engine.peek(cache, key, now, |_| Reply::Found).unwrap_or(Reply::Missing),
             Command::ItemGetTtl => engine
@@ -92,17 +108,21 @@ impl Data {
                 engine.set(cache, key, value, ttl.expires(now), now)?;
                 Reply::Done
             }
-            Command::SetIf { value, ttl, condition } => engine.update(cache, key, now, |item| {
-                store_if(condition.holds(bytes_of(item.as_ref())), value, ttl.expires(now), None)
-            })?,
+            Command::SetIf { value, ttl, condition } => {
+                return engine.update(cache, key, now, |item| match bytes_of(item.as_ref()) {
+                    Ok(current) => store_if(condition.holds(current), value, ttl.expires(now), None),
+                    Err(error) => (Action::Keep, Err(error)),
+                })?;
+            }
             Command::SetIfHash { value, ttl, condition } => {
                 let hash = Hash::of(match &value {
                     Value::Copied(bytes) => bytes,
                     Value::Shared(bytes) => bytes,
                 });
-                engine.update(cache, key, now, |item| {
-                    store_if(condition.holds(bytes_of(item.as_ref())), value, ttl.expires(now), Some(hash))
-                })?
+                return engine.update(cache, key, now, |item| match bytes_of(item.as_ref()) {
+                    Ok(current) => store_if(condition.holds(current), value, ttl.expires(now), Some(hash)),
+                    Err(error) => (Action::Keep, Err(error)),
+                })?;
             }
             Command::Increment { amount, ttl } => {
                 return self.increment(cache, key, amount, ttl.expires(now), now);
@@ -131,13 +151,7 @@ impl Data {
         let mut text = [0_u8; 20];
         let text = &mut text;
         self.engine.update(cache, key, now, move |item| {
-            let sum = match bytes_of(item.as_ref()) {
-                None => Ok(amount),
-                Some(value) => parse_integer(value).and_then(|current| {
-                    current.checked_add(amount).ok_or(DataError::Overflow { current, amount })
-                }),
-            };
-            match sum {
+            match bytes_of(item.as_ref()).and_then(|current| add(current, amount)) {
                 Ok(sum) => (
                     Action::Put { value: Value::Copied(write_integer(sum, text)), expires },
                     Ok(Reply::Integer(sum)),
@@ -165,15 +179,36 @@ fn remaining(item: &Item<'_>, now: Millis) -> Duration {
     item.expires.since(now).saturating_sub(Duration::from_millis(1))
 }
 
-fn bytes_of<'a>(item: Option<&'a Item<'_>>) -> Option<&'a [u8]> {
-    item.map(|item| item.value.as_bytes())
+/// The keyspace of a cache's leaderboards: they are no items.
+fn boards(cache: Keyspace) -> Keyspace {
+    Keyspace(cache.0 + 1)
 }
 
-fn store_if<'v>(holds: bool, value: Value<'v>, expires: Millis, hash: Option<Hash>) -> (Action<'v>, Reply) {
+/// The value of an item that is a scalar.
+fn scalar<'a>(item: &Item<'a>) -> Result<ValueRef<'a>, DataError> {
+    match item.item_type {
+        ItemType::Scalar => Ok(item.value),
+        found => Err(DataError::WrongType { found, wanted: ItemType::Scalar }),
+    }
+}
+
+fn bytes_of<'a>(item: Option<&'a Item<'_>>) -> Result<Option<&'a [u8]>, DataError> {
+    match item {
+        Some(item) => scalar(item).map(|_| Some(item.value.as_bytes())),
+        None => Ok(None),
+    }
+}
+
+fn store_if<'v>(
+    holds: bool,
+    value: Value<'v>,
+    expires: Millis,
+    hash: Option<Hash>,
+) -> (Action<'v>, Result<Reply, DataError>) {
     if holds {
-        (Action::Put { value, expires }, Reply::Stored(hash))
+        (Action::Put { value, expires }, Ok(Reply::Stored(hash)))
     } else {
-        (Action::Keep, Reply::NotStored)
+        (Action::Keep, Ok(Reply::NotStored))
     }
 }
 
@@ -185,6 +220,13 @@ fn update_ttl(change: TtlChange, item: Option<&Item<'_>>, now: Millis) -> (Actio
         TtlChange::OverwriteTo(ttl) => (true, ttl),
     };
     if applies { (Action::Expire(ttl.expires(now)), Reply::TtlSet) } else { (Action::Keep, Reply::TtlNotSet) }
+}
+
+/// The integer that a value spells, or 0 if there is none, plus an amount.
+fn add(current: Option<&[u8]>, amount: i64) -> Result<i64, DataError> {
+    let Some(value) = current else { return Ok(amount) };
+    let current = parse_integer(value)?;
+    current.checked_add(amount).ok_or(DataError::Overflow { current, amount })
 }
 
 /// Reads a base-10 integer as Momento's Increment does: an optional minus, digits, nothing else.

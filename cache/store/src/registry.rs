@@ -1,4 +1,4 @@
-//! The registry: which caches, API keys and signing keys there are.
+//! The registry: which caches, API keys, roles and signing keys there are.
 //!
 //! One small redb file. A change is synced to it before the call returns, so an acknowledged
 //! change survives `kill -9` and power loss; a change that was not acknowledged has happened
@@ -15,6 +15,7 @@ mod error;
 mod file;
 mod memory;
 mod records;
+mod roles;
 #[cfg(test)]
 mod tests;
 
@@ -23,14 +24,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kura_base::CacheName;
+use kura_tokens::Permissions;
 use parking_lot::{Mutex, RwLock};
 
 pub use error::RegistryError;
 use file::{Change, File};
 use memory::Memory;
-pub use records::{KEY_ID_PREFIX, KeyRecord, SigningKeyRecord};
+pub use records::{KEY_ID_PREFIX, KeyRecord, ROLE_ID_PREFIX, RoleRecord, SigningKeyRecord};
 
-/// Caches, keys and signing keys, durable and in memory.
+/// Caches, keys, roles and signing keys, durable and in memory.
 pub struct Registry {
     /// Held for the whole of a change, so that file and memory change in the same order.
     file: Mutex<File>,
@@ -113,9 +115,15 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::TooManyKeys`], [`RegistryError::KeyExists`] if there is a key of this id,
-    /// or why the change could not be stored.
+    /// [`RegistryError::NoSuchRole`] if it is of a role that is not on record, or why the change could not be stored.
     pub fn add_key(&self, key: KeyRecord, limit: usize, now: u64) -> Result<(), RegistryError> {
         let forgets = self.change(|memory| {
+            if let Permissions::Role(id) = &key.permissions
+                && id.starts_with(ROLE_ID_PREFIX)
+                && !memory.roles.contains_key(id)
+            {
+                return Err(RegistryError::NoSuchRole { id: id.clone() });
+            }
             if memory.keys.contains_key(&key.id) {
                 return Err(RegistryError::KeyExists { id: key.id });
             }
@@ -165,8 +173,8 @@ impl Registry {
         self.memory.read().keys.values().cloned().collect()
     }
 
-    /// A number that moves after every revocation, of keys and of signing keys, and after keys
-    /// are forgotten.
+    /// A number that moves after every revocation, of keys and of signing keys, after keys are
+    /// forgotten, and after roles change.
     ///
     /// A cache of verified tokens reads it *before* it looks a key up, keeps it with the entry,
     /// and uses the entry only while the number is still the same.

@@ -67,6 +67,7 @@ impl Change {
                     expires: None,
                     fingerprint: [1; 32],
                     revoked: None,
+                    refresh: None,
                 };
                 // It is there already if the previous child died before it said so.
                 let _ = registry.add_key(key, 1_000_000, 0);

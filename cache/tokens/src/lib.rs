@@ -31,15 +31,19 @@
 //! ```
 
 mod claims;
+mod compact;
+mod grant;
 mod jwt;
 mod permissions;
+pub mod rules;
 mod secret;
 #[cfg(test)]
 mod strategies;
 mod v1;
 
 pub use claims::{Claims, Format};
+pub use grant::{Access, CacheSelector, Grant, ItemSelector, Managed, NameSelector};
 pub use jwt::{MAX_TOKEN_BYTES, MintError, TokenError, mint, verify};
-pub use permissions::{Access, CacheSelector, Grant, Need, Permissions};
+pub use permissions::{Need, Permissions, Reach};
 pub use secret::{SigningSecret, fingerprint};
 pub use v1::{UnwrapError, unwrap_v1, wrap_v1};

@@ -28,7 +28,8 @@ def program():
         pytest.exit(f"missing; as root: apt-get install --no-install-recommends {' '.join(missing)}", 1)
     if user() is not None and os.geteuid() != 0:
         pytest.exit("KURA_LINK_AS takes root to become another user; leave it out to run as yourself", 1)
-    subprocess.run(["cargo", "build", "--quiet", "--package", "kura-link"], cwd=ROOT, check=True)
+    if "KURA_BUILT" not in os.environ:
+        subprocess.run(["cargo", "build", "--quiet", "--package", "kura-link"], cwd=ROOT, check=True)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     program = Program(target / "debug/kura-link")
     yield program

@@ -1,6 +1,6 @@
 //! Protobuf fields, read in place by the server.
 
-use kura_front_grpc::fields::{FieldError, Fields, Payload};
+use kura_wire::fields::{FieldError, Fields, Payload};
 use prost::Message as _;
 
 use crate::{Target, Trace};

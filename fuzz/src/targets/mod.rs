@@ -1,11 +1,15 @@
 //! The parsers that read what a peer sent, each with what must hold of it.
 
+mod collection;
 mod connection;
 mod endpoint;
 mod fields;
 mod frames;
+mod http_query;
 mod increment;
+mod leaderboard;
 mod percent;
+mod permissions;
 mod record;
 mod request;
 mod response_head;
@@ -14,6 +18,7 @@ mod timeout;
 mod token_claims;
 mod token_forged;
 mod v1_key;
+mod web_frames;
 
 use crate::Target;
 
@@ -23,6 +28,8 @@ pub fn all() -> Vec<Target> {
     vec![
         fields::TARGET,
         scalar::TARGET,
+        collection::TARGET,
+        leaderboard::TARGET,
         request::TARGET,
         connection::TARGET,
         timeout::TARGET,
@@ -33,7 +40,10 @@ pub fn all() -> Vec<Target> {
         token_forged::TARGET,
         token_claims::TARGET,
         v1_key::TARGET,
+        permissions::TARGET,
         record::TARGET,
         increment::TARGET,
+        http_query::TARGET,
+        web_frames::TARGET,
     ]
 }

@@ -37,14 +37,18 @@ def errors(path):
 
 
 def handlers():
-    """Our types with the file that has their properties."""
+    """Our types: their name, the source that declares their properties, and that of their attributes."""
     source = (HERE.parent / "src/resources/mod.rs").read_text()
-    for name, module in re.findall(r'"(AWS::\w+::\w+)" => &(\w+)::', source):
-        yield name, (HERE.parent / f"src/resources/{module}.rs").read_text()
+    handler = r'"(AWS::\w+::\w+)" => &(\w+)::\w+(?:\(Direction::(\w+)\))?'
+    for name, module, direction in re.findall(handler, source):
+        text = (HERE.parent / f"src/resources/{module}.rs").read_text()
+        begin = text.index(f"const {direction.upper()}: &[Property]" if direction else "fn properties(")
+        end = text.index("];" if direction else "fn attributes(&self)", begin)
+        attributes = text[text.index("fn attributes(&self)") :]
+        yield name, text[begin:end], attributes[: attributes.index("fn ", 3)]
 
 
-def properties(source):
-    body = source[source.index("fn properties(") : source.index("fn attributes(&self)")]
+def properties(body):
     found = {}
     # A declaration ends where the next begins.
     for part in re.split(r"Property::new\(", body)[1:]:
@@ -59,9 +63,9 @@ def properties(source):
     return found
 
 
-def compare(name, source):
+def compare(name, declared, attributes):
     schema = SCHEMAS.get_resource_schema(REGION, name).schema
-    ours = properties(source)
+    ours = properties(declared)
     read_only = {path.rsplit("/", 1)[-1] for path in schema.get("readOnlyProperties", [])}
     theirs = set(schema["properties"]) - read_only
     create_only = {path.rsplit("/", 1)[-1] for path in schema.get("createOnlyProperties", [])}
@@ -77,8 +81,7 @@ def compare(name, source):
         there = one in create_only and one not in IN_PLACE_ONLY_HERE.get(name, set())
         if here != there:
             yield f"{name}: {one} create-only here {here}, on AWS {there}"
-    body = source[source.index("fn attributes(&self)") :]
-    attributes = set(re.findall(r'"([\w.]+)"', body[: body.index("fn ", 3)]))
+    attributes = set(re.findall(r'"([\w.]+)"', attributes))
     getatts = {str(key) for key in SCHEMAS.get_resource_schema(REGION, name).get_atts}
     for one in sorted(attributes - getatts):
         yield f"{name}: Fn::GetAtt {one} is not AWS's"
@@ -95,8 +98,8 @@ def main():
         if refused == (path.name in ONLY_OURS):
             wrong.append(f"{path.name}: cfn-lint {'refuses' if refused else 'accepts'} it")
     types = list(handlers())
-    for name, source in types:
-        wrong += compare(name, source)
+    for one in types:
+        wrong += compare(*one)
     for line in wrong:
         print(line)
     print(f"{len(good)} accepted, {len(bad)} refused, {len(types)} types compared: {len(wrong)} differ")

@@ -1,11 +1,12 @@
 //! Records: writing them to the log, reading them at a place, marking them dead.
 
 use super::Log;
-use crate::apart::Large;
+use crate::apart::{Kept, Large};
+use crate::collection::Trees;
 use crate::header::{HEADER_BYTES, Header, record_bytes};
 use crate::index::Place;
 use crate::segment::{Queue, TtlClass};
-use crate::{Item, Keyspace, ValueRef};
+use crate::{Item, ItemType, Keyspace, ValueRef};
 use kura_base::Millis;
 
 /// Payload of a record whose item is kept apart: the item's number.
@@ -17,6 +18,7 @@ pub(crate) struct Record<'a> {
     pub(crate) keyspace: Keyspace,
     pub(crate) key: &'a [u8],
     pub(crate) expires: Millis,
+    pub(crate) item_type: ItemType,
     pub(crate) frequency: u8,
     pub(crate) body: Body<'a>,
 }
@@ -26,6 +28,7 @@ pub(crate) struct Record<'a> {
 pub(crate) enum Body<'a> {
     Inline(&'a [u8]),
     Apart(bytes::Bytes),
+    Collection(Box<Trees>),
 }
 
 impl Body<'_> {
@@ -33,7 +36,7 @@ impl Body<'_> {
     pub(crate) fn record_bytes(&self, key: &[u8]) -> usize {
         record_bytes(match self {
             Self::Inline(value) => key.len() + value.len(),
-            Self::Apart(_) => NUMBER_BYTES,
+            Self::Apart(_) | Self::Collection(_) => NUMBER_BYTES,
         })
     }
 
@@ -42,7 +45,18 @@ impl Body<'_> {
         match self {
             Self::Inline(_) => 0,
             Self::Apart(value) => Large::bytes(key.len() + value.len()),
+            Self::Collection(_) => Large::bytes(key.len()),
         }
+    }
+
+    /// Bytes of key and value, as the books of the log have them.
+    fn payload_bytes(&self, key: &[u8]) -> usize {
+        key.len()
+            + match self {
+                Self::Inline(value) => value.len(),
+                Self::Apart(value) => value.len(),
+                Self::Collection(_) => 0,
+            }
     }
 }
 
@@ -72,7 +86,10 @@ impl Log {
 
     pub(crate) fn item(&self, place: Place, header: &Header) -> Item<'_> {
         let value = if header.apart {
-            self.large(place).map_or(ValueRef::Inline(&[]), |large| ValueRef::Shared(&large.value))
+            match self.large(place).map(|large| &large.value) {
+                Some(Kept::Value(value)) => ValueRef::Shared(value),
+                Some(Kept::Collection(_)) | None => ValueRef::Inline(&[]),
+            }
         } else {
             let start = usize::from(header.key_len);
             ValueRef::Inline(&self.payload(place)[start..start + usize::from(header.value_len)])
@@ -88,10 +105,7 @@ impl Log {
 
     /// Adds a record at the end of the open segment of its queue and class.
     pub(crate) fn append(&mut self, queue: Queue, class: TtlClass, record: Record<'_>) -> Place {
-        let payload_bytes = match &record.body {
-            Body::Inline(value) => record.key.len() + value.len(),
-            Body::Apart(value) => record.key.len() + value.len(),
-        };
+        let payload_bytes = record.body.payload_bytes(record.key);
         let apart_bytes = record.body.apart_bytes(record.key);
         let slot = record.body.record_bytes(record.key);
         let header = Header {
@@ -100,9 +114,9 @@ impl Log {
             key_len: record.key.len() as u16,
             value_len: if let Body::Inline(value) = &record.body { value.len() as u16 } else { 0 },
             slot_bytes: slot as u16,
-            item_type: crate::ItemType::Scalar,
+            item_type: record.item_type,
             frequency: record.frequency,
-            apart: matches!(record.body, Body::Apart(_)),
+            apart: !matches!(record.body, Body::Inline(_)),
             dead: false,
         };
         let (number, offset) = self.slot(queue, class, &header, apart_bytes);
@@ -110,17 +124,18 @@ impl Log {
         let data = &mut self.segments[number as usize].data[offset..offset + slot];
         header.encode(data);
         let payload = &mut data[HEADER_BYTES..];
-        match record.body {
+        let value = match record.body {
             Body::Inline(value) => {
                 let (key, rest) = payload.split_at_mut(record.key.len());
                 key.copy_from_slice(record.key);
                 rest[..value.len()].copy_from_slice(value);
+                return self.place(number, offset);
             }
-            Body::Apart(value) => {
-                let large = self.apart.insert(Large { key: record.key.into(), value });
-                payload.copy_from_slice(&large.to_le_bytes());
-            }
-        }
+            Body::Apart(value) => Kept::Value(value),
+            Body::Collection(trees) => Kept::Collection(trees),
+        };
+        let large = Large { keyspace: record.keyspace, key: record.key.into(), value };
+        payload.copy_from_slice(&self.apart.insert(large).to_le_bytes());
         self.place(number, offset)
     }
 
@@ -145,7 +160,13 @@ impl Log {
 
     /// Replaces an inline value by one that fits its record.
     /// Returns false, having done nothing, if it does not fit.
-    pub(crate) fn overwrite(&mut self, place: Place, value: &[u8], expires: Millis) -> bool {
+    pub(crate) fn overwrite(
+        &mut self,
+        place: Place,
+        item_type: ItemType,
+        value: &[u8],
+        expires: Millis,
+    ) -> bool {
         let header = self.header(place);
         let key_len = usize::from(header.key_len);
         let needed = record_bytes(key_len + value.len());
@@ -166,11 +187,26 @@ impl Log {
         }
         self.payload_bytes += value.len() as u64;
         self.payload_bytes -= u64::from(header.value_len);
-        let new = Header { expires, value_len: value.len() as u16, slot_bytes: kept as u16, ..header };
+        let (value_len, slot_bytes) = (value.len() as u16, kept as u16);
+        let new = Header { expires, item_type, value_len, slot_bytes, ..header };
         new.encode(&mut segment.data[offset..]);
         segment.data[offset + HEADER_BYTES + key_len..][..value.len()].copy_from_slice(value);
         segment.note_expiry(expires);
         true
+    }
+
+    /// The collection that a record kept apart stands for.
+    pub(crate) fn collection_mut(&mut self, place: Place) -> Option<&mut Trees> {
+        if !self.header(place).apart {
+            return None;
+        }
+        let number = self.number_at(place);
+        self.apart.collection_mut(number)
+    }
+
+    /// The next collection kept apart, from a number on: the number, whose it is, and its key.
+    pub(crate) fn next_collection(&self, hand: u32) -> Option<(u32, Keyspace, &[u8])> {
+        self.apart.next_collection(hand).map(|(number, large)| (number, large.keyspace, &*large.key))
     }
 
     pub(crate) fn set_expires(&mut self, place: Place, expires: Millis) {
@@ -193,7 +229,7 @@ impl Log {
         self.payload_bytes -= u64::from(header.value_len);
         if header.apart {
             let large = self.apart.remove(self.number_at(place));
-            self.payload_bytes -= large.map_or(0, |large| large.value.len() as u64);
+            self.payload_bytes -= large.as_ref().map_or(0, |large| large.value.len() as u64);
         }
         self.payload_bytes -= u64::from(header.key_len);
         self.bury(place, &header, apart_bytes);
@@ -232,6 +268,6 @@ impl Log {
         if !header.apart {
             return 0;
         }
-        self.large(place).map_or(0, |large| Large::bytes(large.key.len() + large.value.len()))
+        self.large(place).map_or(0, |large| Large::bytes(large.payload()))
     }
 }

@@ -145,7 +145,7 @@ fn a_flush_touches_no_other_keyspace() {
 
 #[test]
 fn a_retired_keyspace_is_forgotten_once_it_is_gone() {
-    let mut shard = Shard::new(8 << 20, 0);
+    let mut shard = Shard::new(8 << 20, 0, std::sync::Arc::default(), 1);
     let key = Key { keyspace: KS, bytes: b"k", hash: hash::hash(0, KS, b"k") };
     shard.put(key, Value::Copied(b"v"), later(HOUR), NOW).unwrap();
     shard.retire(KS);

@@ -62,7 +62,7 @@ pub(crate) fn new_key() -> NewKey {
 #[test]
 fn a_new_key_verifies_and_is_on_record() {
     let bench = Bench::new();
-    let permissions = Permissions::Explicit(vec![Grant {
+    let permissions = Permissions::Explicit(vec![Grant::Data {
         caches: CacheSelector::Named("orders".to_owned()),
         access: Access::ReadOnly,
     }]);
@@ -116,7 +116,7 @@ fn keys_that_make_no_sense_are_refused_and_leave_nothing() {
         let new = NewKey { lifetime_seconds: Some(seconds), ..new_key() };
         assert!(refused(new).contains("cannot expire"), "{seconds}");
     }
-    let grant = Grant { caches: CacheSelector::Named("x".repeat(200)), access: Access::ReadOnly };
+    let grant = Grant::Data { caches: CacheSelector::Named("x".repeat(200)), access: Access::ReadOnly };
     let long = NewKey { permissions: Permissions::Explicit(vec![grant; 30]), ..new_key() };
     assert!(refused(long).contains("4096"));
     assert_eq!(bench.keys(), []);

@@ -5,11 +5,9 @@ use std::fmt;
 /// Longest host name of a cell: with the longest service name before it, it is a host name yet.
 const MAX_BYTES: usize = 253 - "web.control.".len();
 
-/// The services whose names users reach: what the SDKs put before the endpoint.
-const SERVICES: [&str; 4] = ["cache", "control", "token", "api.cache"];
-
-/// Names that web clients put before the endpoint.
-const WEB_SERVICES: [&str; 3] = ["web.cache", "web.control", "web.token"];
+/// The services whose names users reach: what the SDKs put before the endpoint, those for the web last.
+const SERVICES: [&str; 7] =
+    ["cache", "control", "token", "api.cache", "web.cache", "web.control", "web.token"];
 
 /// The host name of a cell, which users call the endpoint, like `cell-1.kura.internal`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +59,6 @@ impl Cell {
     pub(crate) fn certificate_names(&self, extra: &[String]) -> Vec<String> {
         let mut names = self.hosts();
         names.push(format!("*.{}", self.0));
-        names.extend(WEB_SERVICES.iter().map(|service| format!("{service}.{}", self.0)));
         names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
         for name in extra {
             if !names.contains(name) {
@@ -115,10 +112,10 @@ mod tests {
                 "control.h.test",
                 "token.h.test",
                 "api.cache.h.test",
-                "*.h.test",
                 "web.cache.h.test",
                 "web.control.h.test",
                 "web.token.h.test",
+                "*.h.test",
                 "localhost",
                 "127.0.0.1",
                 "::1",

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use kura_base::CacheName;
-use kura_tokens::{Access, CacheSelector, Grant, Permissions};
+use kura_tokens::{Access, CacheSelector, Grant, ItemSelector, Managed, NameSelector, Permissions};
 
 /// What a key allows on all caches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -40,7 +40,38 @@ pub(super) fn parse_grant(text: &str) -> Result<Grant, String> {
         }
     };
     let name = CacheName::parse(name).map_err(|error| error.to_string())?;
-    Ok(Grant { caches: CacheSelector::Named(name.to_string()), access })
+    Ok(Grant::Data { caches: CacheSelector::Named(name.to_string()), access })
+}
+
+/// Reads `cache:access=key` or, with `*` at its end, `cache:access=prefix*`: items by their keys.
+pub(super) fn parse_items(text: &str) -> Result<Grant, String> {
+    let (caches, access, selected) = parse_selection(text, "orders:readonly=user:*")?;
+    let items = match selected.strip_suffix('*') {
+        Some(prefix) => ItemSelector::Prefix(prefix.into()),
+        None => ItemSelector::Key(selected.into()),
+    };
+    Ok(Grant::Items { caches, items, access })
+}
+
+/// Reads `cache:access=topic` or, with `*` at its end, `cache:access=prefix*`.
+pub(super) fn parse_topics(text: &str) -> Result<Grant, String> {
+    let (caches, access, selected) = parse_selection(text, "chat:writeonly=room-*")?;
+    let topics = match selected.strip_suffix('*') {
+        Some(prefix) => NameSelector::Prefix(prefix.to_owned()),
+        None => NameSelector::Name(selected.to_owned()),
+    };
+    Ok(Grant::Topics { caches, topics, access })
+}
+
+fn parse_selection<'a>(text: &'a str, example: &str) -> Result<(CacheSelector, Access, &'a str), String> {
+    let (grant, selected) =
+        text.split_once('=').filter(|(_, selected)| !selected.is_empty()).ok_or_else(|| {
+            format!("give a cache, an access and what it is for, like {example}; * alone stands for all")
+        })?;
+    match parse_grant(grant)? {
+        Grant::Data { caches, access } => Ok((caches, access, selected)),
+        _ => Err(format!("give a cache, an access and what it is for, like {example}")),
+    }
 }
 
 /// The word for an access.
@@ -56,16 +87,45 @@ pub(super) fn word(access: Access) -> &'static str {
 pub(super) fn describe(permissions: &Permissions) -> String {
     let grants = match permissions {
         Permissions::Superuser => return "superuser".to_owned(),
+        Permissions::Role(id) => return format!("role:{id}"),
         Permissions::Explicit(grants) => grants.as_slice(),
     };
-    if let [Grant { caches: CacheSelector::All, access }] = grants {
+    if let [Grant::Data { caches: CacheSelector::All, access }] = grants {
         return word(*access).to_owned();
     }
-    let parts = grants.iter().map(|grant| match &grant.caches {
-        CacheSelector::All => format!("all:{}", word(grant.access)),
-        CacheSelector::Named(name) => format!("{name}:{}", word(grant.access)),
-    });
-    parts.collect::<Vec<_>>().join(",")
+    grants.iter().map(describe_grant).collect::<Vec<_>>().join(",")
+}
+
+fn describe_grant(grant: &Grant) -> String {
+    let on = |caches: &CacheSelector, access: Access| match caches {
+        CacheSelector::All => format!("all:{}", word(access)),
+        CacheSelector::Named(name) => format!("{name}:{}", word(access)),
+    };
+    let named = |selector: &NameSelector| match selector {
+        NameSelector::Name(name) => name.clone(),
+        NameSelector::Prefix(prefix) => format!("{prefix}*"),
+    };
+    match grant {
+        Grant::Data { caches, access } => on(caches, *access),
+        Grant::Items { caches, items, access } => {
+            let selected = match items {
+                ItemSelector::Key(key) => key.escape_ascii().to_string(),
+                ItemSelector::Prefix(prefix) => format!("{}*", prefix.escape_ascii()),
+            };
+            format!("items {}={selected}", on(caches, *access))
+        }
+        Grant::Topics { caches, topics, access } => {
+            format!("topics {}={}", on(caches, *access), named(topics))
+        }
+        Grant::Functions { caches: CacheSelector::All, functions } => {
+            format!("functions all={}", named(functions))
+        }
+        Grant::Functions { caches: CacheSelector::Named(cache), functions } => {
+            format!("functions {cache}={}", named(functions))
+        }
+        Grant::Manage { what: Managed::Caches, access } => format!("manage caches:{}", word(*access)),
+        Grant::Manage { what: Managed::Keys, access } => format!("manage keys:{}", word(*access)),
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +140,18 @@ mod tests {
         }
         for bad in ["", "orders", "orders:", ":readonly", "orders:rw", "orders:READONLY", " :readonly"] {
             assert!(parse_grant(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn items_and_topics_are_read_and_described_in_the_same_words() {
+        for text in ["orders:readonly=user:*", "a:b:writeonly=a=b", "c:readwrite=*"] {
+            let [items, topics] = [parse_items(text).unwrap(), parse_topics(text).unwrap()];
+            let both = describe(&Permissions::Explicit(vec![items, topics]));
+            assert_eq!(both, format!("items {text},topics {text}"));
+        }
+        for bad in ["", "orders", "orders:readonly", "orders:readonly=", "orders=k", ":readonly=k"] {
+            assert!(parse_items(bad).is_err() && parse_topics(bad).is_err(), "{bad}");
         }
     }
 

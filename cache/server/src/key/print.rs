@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use kura_tokens::{Access, CacheSelector, Permissions};
+use kura_tokens::{CacheSelector, Grant, Permissions};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -71,24 +71,33 @@ fn table(keys: &[KeyInfo]) -> String {
 }
 
 fn as_json(key: &KeyInfo) -> Value {
-    let (role, caches) = match &key.permissions {
-        Permissions::Superuser => (Some("superuser"), vec![]),
-        Permissions::Explicit(grants) => {
-            let all: Option<Access> =
-                grants.iter().find(|grant| grant.caches == CacheSelector::All).map(|grant| grant.access);
-            let named = grants.iter().filter_map(|grant| match &grant.caches {
-                CacheSelector::All => None,
-                CacheSelector::Named(name) => Some(json!({"cache": name, "access": word(grant.access)})),
-            });
-            (all.map(word), named.collect())
-        }
+    let grants = match &key.permissions {
+        Permissions::Explicit(grants) => grants.as_slice(),
+        Permissions::Superuser | Permissions::Role(_) => &[],
     };
+    let all = grants.iter().find_map(|grant| match grant {
+        Grant::Data { caches: CacheSelector::All, access } => Some(word(*access).to_owned()),
+        _ => None,
+    });
+    let role = match &key.permissions {
+        Permissions::Superuser => Some("superuser".to_owned()),
+        Permissions::Role(id) => Some(id.clone()),
+        Permissions::Explicit(_) => all,
+    };
+    let caches = grants.iter().filter_map(|grant| match grant {
+        Grant::Data { caches: CacheSelector::Named(name), access } => {
+            Some(json!({"cache": name, "access": word(*access)}))
+        }
+        _ => None,
+    });
+    let caches: Vec<_> = caches.collect();
     json!({
         "id": key.id,
         "name": key.name,
         "state": state(key.state),
         "role": role,
         "caches": caches,
+        "allows": describe(&key.permissions),
         "format": key.format,
         "created": key.created,
         "expires": key.expires,
@@ -112,7 +121,7 @@ fn date(epoch_seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kura_tokens::{Format, Grant};
+    use kura_tokens::{Access, Format};
 
     use super::*;
 
@@ -128,7 +137,7 @@ mod tests {
             revoked: None,
         };
         let grants = [("orders", Access::ReadWrite), ("logs", Access::WriteOnly)]
-            .map(|(name, access)| Grant { caches: CacheSelector::Named(name.to_owned()), access });
+            .map(|(name, access)| Grant::Data { caches: CacheSelector::Named(name.to_owned()), access });
         let app = KeyInfo {
             id: "key-0000000000000002".to_owned(),
             name: "the app".to_owned(),

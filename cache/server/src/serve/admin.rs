@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use kura_commands::Commands;
 use kura_front_grpc::Front;
+use kura_front_protosocket::Front as Protosocket;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -32,8 +33,16 @@ impl Readiness {
     }
 }
 
+/// Whose metrics are served.
+#[derive(Clone)]
+pub struct Watched {
+    pub front: Arc<Front>,
+    pub protosocket: Arc<Protosocket>,
+    pub commands: Arc<Commands>,
+}
+
 /// Serves until dropped.
-pub async fn serve(listener: TcpListener, front: Arc<Front>, commands: Arc<Commands>, readiness: Readiness) {
+pub async fn serve(listener: TcpListener, watched: Watched, readiness: Readiness) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
@@ -41,11 +50,11 @@ pub async fn serve(listener: TcpListener, front: Arc<Front>, commands: Arc<Comma
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (front, commands, readiness) = (front.clone(), commands.clone(), readiness.clone());
+        let (watched, readiness) = (watched.clone(), readiness.clone());
         tokio::spawn(async move {
             let _place = place;
             let answer = service_fn(move |request| {
-                let response = respond(&request, &front, &commands, &readiness);
+                let response = respond(&request, &watched, &readiness);
                 async { Ok::<_, Infallible>(response) }
             });
             let _ = http1::Builder::new()
@@ -57,12 +66,7 @@ pub async fn serve(listener: TcpListener, front: Arc<Front>, commands: Arc<Comma
     }
 }
 
-fn respond(
-    request: &Request<Incoming>,
-    front: &Front,
-    commands: &Commands,
-    readiness: &Readiness,
-) -> Response<Full<Bytes>> {
+fn respond(request: &Request<Incoming>, watched: &Watched, readiness: &Readiness) -> Response<Full<Bytes>> {
     let (status, body) = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
         (&Method::GET | &Method::HEAD, "/readyz") if readiness.0.load(Ordering::Relaxed) => {
@@ -71,7 +75,7 @@ fn respond(
         (&Method::GET | &Method::HEAD, "/readyz") => {
             (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
         }
-        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, metrics(front, commands)),
+        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, metrics(watched)),
         (_, "/healthz" | "/readyz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "use GET\n".to_owned()),
         _ => (StatusCode::NOT_FOUND, "Not Found: try /metrics, /healthz or /readyz\n".to_owned()),
     };
@@ -85,13 +89,25 @@ fn respond(
     response
 }
 
-fn metrics(front: &Front, commands: &Commands) -> String {
+fn metrics(watched: &Watched) -> String {
     let mut text = String::with_capacity(4096);
-    front.metrics().render(&mut text);
-    let stats = commands.stats();
+    watched.front.metrics().render(&mut text);
+    watched.protosocket.metrics().render(&mut text);
+    let stats = watched.commands.stats();
     for (name, kind, help, value) in [
         ("kura_items", "gauge", "Items held, expired ones not yet reclaimed included.", stats.items),
-        ("kura_item_payload_bytes", "gauge", "Bytes of the keys and values held.", stats.payload_bytes),
+        (
+            "kura_item_payload_bytes",
+            "gauge",
+            "Bytes of the keys and values held; of large collections, of the keys.",
+            stats.payload_bytes,
+        ),
+        (
+            "kura_collection_bytes",
+            "gauge",
+            "Memory that large collections take, those still read or waiting to be freed included.",
+            stats.collection_bytes,
+        ),
         (
             "kura_memory_bytes",
             "gauge",
@@ -106,7 +122,34 @@ fn metrics(front: &Front, commands: &Commands) -> String {
             stats.expired_total,
         ),
     ] {
-        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
+        put(&mut text, name, kind, help, value);
     }
+    topic_metrics(&mut text, &watched.commands);
     text
+}
+
+fn topic_metrics(text: &mut String, commands: &Commands) {
+    let stats = commands.topic_stats();
+    let mut put = |name, kind, help, value| put(text, name, kind, help, value);
+    put("kura_topics", "gauge", "Topics that are held.", stats.topics);
+    put("kura_topic_subscriptions", "gauge", "Subscriptions open now.", stats.subscriptions);
+    put("kura_topic_memory_bytes", "gauge", "Memory that topics take.", stats.memory_bytes);
+    put("kura_topic_messages_published_total", "counter", "Messages published.", stats.published_total);
+    put("kura_topic_messages_delivered_total", "counter", "Messages delivered.", stats.delivered_total);
+    put(
+        "kura_topic_discontinuities_total",
+        "counter",
+        "Times that a subscription was told of a gap.",
+        stats.discontinuities_total,
+    );
+    put(
+        "kura_topics_forgotten_total",
+        "counter",
+        "Times that a topic's messages were dropped to make room.",
+        stats.forgotten_total,
+    );
+}
+
+fn put(text: &mut String, name: &str, kind: &str, help: &str, value: u64) {
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
 }

@@ -6,13 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use kura_front_grpc::{DrainSignal, Front, serve};
+use kura_front::DrainSignal;
+use kura_front_grpc::{Front, serve, serve_beside};
+use kura_front_http::{Http, Peer};
+use kura_front_protosocket::Front as Protosocket;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use super::http1;
 use super::workers::Workers;
 use crate::config::{Config, Mode};
 use crate::identity::Identity;
@@ -28,6 +32,49 @@ pub struct Service {
     tls: Option<TlsAcceptor>,
 }
 
+/// What is served on one port.
+#[derive(Clone)]
+pub struct Fronts {
+    /// gRPC.
+    pub grpc: Arc<Front>,
+    /// Everything else.
+    pub http: Arc<Http>,
+}
+
+impl Fronts {
+    /// Serves one connection.
+    async fn serve<S>(self, io: S, http2: bool, drain: DrainSignal) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (grpc, told) = (self.grpc.clone(), drain.clone());
+        let pipe = move |far| {
+            let served = serve(far, grpc.clone(), told.clone());
+            tokio::spawn(async move {
+                if let Err(error) = served.await {
+                    tracing::debug!("a connection of grpc-web ended: {error}");
+                }
+            });
+        };
+        let peer = Arc::new(Peer::new(self.http, drain.clone(), pipe));
+        if !http2 {
+            return peer.http1(io).await;
+        }
+        serve_beside(io, self.grpc, drain, &|request, respond| peer.http2(request, respond)).await
+    }
+}
+
+/// What serves the connections of all sockets.
+#[derive(Clone)]
+pub struct Servers {
+    /// The threads that they run on.
+    pub workers: Arc<Workers>,
+    /// Room for as many connections as may be open at a time.
+    pub places: Arc<Semaphore>,
+    /// How many those are.
+    pub max_connections: usize,
+}
+
 /// Listens as the configuration says.
 pub async fn bind(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> Result<Service> {
     let listener = match config.mode {
@@ -35,6 +82,22 @@ pub async fn bind(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> Re
         Mode::Secured { listen, .. } => bind_tcp(listen, "--tls-listen").await?,
     };
     Ok(Service { listener, tls: tls.map(TlsAcceptor::from) })
+}
+
+/// Listens for protosocket, if the configuration says so: over TLS wherever gRPC is, with the same
+/// certificate and nothing to negotiate.
+pub async fn bind_protosocket(
+    config: &Config,
+    tls: Option<Arc<rustls::ServerConfig>>,
+) -> Result<Option<Service>> {
+    let Some(address) = config.protosocket_listen else { return Ok(None) };
+    let listener = bind_tcp(address, "--protosocket-listen").await?;
+    let tls = tls.map(|tls| {
+        let mut tls = tls.as_ref().clone();
+        tls.alpn_protocols.clear();
+        TlsAcceptor::from(Arc::new(tls))
+    });
+    Ok(Some(Service { listener, tls }))
 }
 
 /// How the secured service speaks TLS: with the identity's certificate, HTTP/2 preferred.
@@ -70,15 +133,47 @@ fn no_ipv6(error: &io::Error) -> bool {
 }
 
 impl Service {
-    /// Accepts until dropped.
-    pub async fn accept(
+    /// Accepts gRPC and HTTP until dropped.
+    pub async fn accept(self, servers: Servers, fronts: Fronts, drain: DrainSignal) {
+        let tls = self.tls.clone();
+        let serve = move |stream| {
+            let (tls, fronts, drain) = (tls.clone(), fronts.clone(), drain.clone());
+            async move {
+                match tls {
+                    None => plaintext(stream, fronts, drain).await,
+                    Some(tls) => secured(stream, &tls, fronts, drain).await,
+                }
+            }
+        };
+        self.accept_each(servers, serve).await;
+    }
+
+    /// Accepts protosocket until dropped.
+    pub async fn accept_protosocket(self, servers: Servers, front: Arc<Protosocket>, drain: DrainSignal) {
+        let tls = self.tls.clone();
+        let serve = move |stream| {
+            let (tls, front, drain) = (tls.clone(), front.clone(), drain.clone());
+            async move {
+                match tls {
+                    None => kura_front_protosocket::serve(stream, front, drain).await,
+                    Some(tls) => {
+                        let stream = shake_hands(stream, &tls).await?;
+                        kura_front_protosocket::serve(stream, front, drain).await
+                    }
+                }
+            }
+        };
+        self.accept_each(servers, serve).await;
+    }
+
+    async fn accept_each<F>(
         self,
-        workers: Workers,
-        front: Arc<Front>,
-        drain: DrainSignal,
-        max_connections: usize,
-    ) {
-        let places = Arc::new(Semaphore::new(max_connections));
+        servers: Servers,
+        serve: impl FnOnce(TcpStream) -> F + Clone + Send + 'static,
+    ) where
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
+        let Servers { workers, places, max_connections } = servers;
         loop {
             let stream = match self.listener.accept().await {
                 Ok((stream, _)) => stream,
@@ -100,52 +195,43 @@ impl Service {
                     continue;
                 }
             };
-            workers.spawn(connection(stream, self.tls.clone(), front.clone(), drain.clone(), place));
+            workers.spawn(connection(stream, serve.clone(), place));
         }
     }
 }
 
-async fn connection(
+async fn connection<F: Future<Output = io::Result<()>>>(
     stream: std::net::TcpStream,
-    tls: Option<TlsAcceptor>,
-    front: Arc<Front>,
-    drain: DrainSignal,
+    serve: impl FnOnce(TcpStream) -> F,
     _place: OwnedSemaphorePermit,
 ) {
     let served = async {
         let stream = TcpStream::from_std(stream)?;
         stream.set_nodelay(true)?;
-        match tls {
-            None => plaintext(stream, front, drain).await,
-            Some(tls) => secured(stream, &tls, front, drain).await,
-        }
+        serve(stream).await
     };
     if let Err(error) = served.await {
         tracing::debug!("a connection ended: {error}");
     }
 }
 
-async fn secured(
-    stream: TcpStream,
-    tls: &TlsAcceptor,
-    front: Arc<Front>,
-    drain: DrainSignal,
-) -> io::Result<()> {
-    let stream = timeout(HELLO, tls.accept(stream))
+async fn shake_hands(stream: TcpStream, tls: &TlsAcceptor) -> io::Result<TlsStream<TcpStream>> {
+    timeout(HELLO, tls.accept(stream))
         .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake within 10 s"))??;
-    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        serve(stream, front, drain).await
-    } else {
-        http1::serve(stream).await
-    }
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake within 10 s"))?
 }
 
-async fn plaintext(stream: TcpStream, front: Arc<Front>, drain: DrainSignal) -> io::Result<()> {
-    let speaks_http2 = timeout(HELLO, speaks_http2(&stream))
+async fn secured(stream: TcpStream, tls: &TlsAcceptor, fronts: Fronts, drain: DrainSignal) -> io::Result<()> {
+    let stream = shake_hands(stream, tls).await?;
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    fronts.serve(stream, http2, drain).await
+}
+
+async fn plaintext(stream: TcpStream, fronts: Fronts, drain: DrainSignal) -> io::Result<()> {
+    let http2 = timeout(HELLO, speaks_http2(&stream))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no bytes within 10 s"))??;
-    if speaks_http2 { serve(stream, front, drain).await } else { http1::serve(stream).await }
+    fronts.serve(stream, http2, drain).await
 }
 
 /// Whether a connection begins as HTTP/2's preface does (RFC 9113 §3.4), without taking a byte.

@@ -1,7 +1,7 @@
 //! `kura serve`: open the state, listen, say ready, serve, drain.
 
 mod admin;
-mod http1;
+mod advertising;
 mod listener;
 mod renewal;
 mod workers;
@@ -12,9 +12,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use kura_base::{Clock, SystemClock};
 use kura_commands::{Authentication, Commands, Parts};
-use kura_front_grpc::{Drain, Front, Options, drain};
-use kura_store::{Data, Registry};
+use kura_front::{Drain, drain};
+use kura_front_grpc::{Front, Options};
+use kura_front_http::Http;
+use kura_front_protosocket::Front as Protosocket;
+use kura_store::{Data, Registry, TopicLog};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::admin::{Admin, CacheEvent};
 use crate::config::{Config, Mode};
@@ -22,6 +27,7 @@ use crate::control_socket;
 use crate::identity::{
     DataDir, Identity, IdentityOptions, open_or_create_secret, random_bytes, registry_file, temporary_secret,
 };
+use listener::Fronts;
 use renewal::Renewal;
 
 /// How long calls in flight may take once the server was told to stop.
@@ -55,15 +61,38 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
             random: || random_bytes().ok(),
         },
     ));
+    let http_options = kura_front_http::Options {
+        cors: config.cors.clone(),
+        advertised: config.advertised.clone(),
+        random: || random_bytes().ok(),
+    };
+    let http = Arc::new(Http::new(commands.clone(), front.budget().clone(), http_options));
+    if let Mode::Secured { .. } = config.mode {
+        advertising::start(config.settings.clone(), http.clone())?;
+    }
     let (drain, drain_signal) = drain();
     let readiness = admin::Readiness::default();
-    let workers = workers::Workers::start(config.workers)?;
+    let protosocket = Arc::new(Protosocket::new(commands.clone(), front.budget().clone()));
+    let servers = listener::Servers {
+        workers: Arc::new(workers::Workers::start(config.workers)?),
+        places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+        max_connections: config.max_connections,
+    };
     let service = listener::bind(config, state.tls.clone()).await?;
+    let protosocket_service = listener::bind_protosocket(config, state.tls.clone()).await?;
     let mut control = None;
     let mut metrics = None;
     if let Some(address) = config.admin_listen {
         let admin = listener::bind_tcp(address, "--admin-listen").await?;
-        metrics = Some(tokio::spawn(admin::serve(admin, front.clone(), commands.clone(), readiness.clone())));
+        metrics = Some(tokio::spawn(admin::serve(
+            admin,
+            admin::Watched {
+                front: front.clone(),
+                protosocket: protosocket.clone(),
+                commands: commands.clone(),
+            },
+            readiness.clone(),
+        )));
     }
     if let Some(dir) = &config.data_dir {
         let socket = control_socket::bind(dir)?;
@@ -71,8 +100,12 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
         control =
             Some(tokio::spawn(control_socket::serve(socket, dir.clone(), state.admin.clone(), stopped)));
     }
-    maintain(commands)?;
-    let accepting = tokio::spawn(service.accept(workers, front, drain_signal, config.max_connections));
+    maintain(commands.clone())?;
+    let mut accepting = JoinSet::new();
+    if let Some(service) = protosocket_service {
+        accepting.spawn(service.accept_protosocket(servers.clone(), protosocket, drain_signal.clone()));
+    }
+    accepting.spawn(service.accept(servers, Fronts { grpc: front, http }, drain_signal));
     readiness.set(true);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     eprintln!("kura ready in {} ms", started.elapsed().as_millis());
@@ -81,10 +114,9 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     tracing::info!("told to stop: refusing new connections, finishing calls in flight");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     readiness.set(false);
-    accepting.abort();
-    let _ = accepting.await;
+    accepting.shutdown().await;
     let in_order = tokio::select! {
-        () = stop(&drain) => true,
+        () = stop(&drain, &commands) => true,
         () = signals.next() => {
             tracing::warn!("told again to stop: ending at once");
             false
@@ -99,8 +131,10 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     Ok(in_order)
 }
 
-async fn stop(drain: &Drain) {
+async fn stop(drain: &Drain, commands: &Commands) {
     drain.start();
+    // These would never end by themselves.
+    commands.end_subscriptions();
     if tokio::time::timeout(DRAIN, drain.all_gone()).await.is_err() {
         tracing::warn!("calls were still in flight after {} s: ending them", DRAIN.as_secs());
         drain.end();
@@ -151,6 +185,7 @@ impl State {
         let registry = Arc::new(registry);
         let hash_seed = u64::from_le_bytes(random_bytes()?);
         let data = Arc::new(Data::new(config.memory_bytes, hash_seed));
+        let topics = TopicLog::new(config.topics, clock.now());
         let authentication = match config.mode {
             Mode::Local { .. } => Authentication::Optional,
             Mode::Secured { .. } => Authentication::Required,
@@ -159,7 +194,9 @@ impl State {
         let commands = Arc::new(Commands::new(Parts {
             registry: registry.clone(),
             data,
+            topics,
             secret,
+            endpoint: config.endpoint.clone(),
             authentication,
             limits: config.limits.clone(),
             clock: clock.clone(),

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, where a panic is a failure")]
 
+pub mod http;
+pub mod proto;
 pub mod raw;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -44,6 +46,8 @@ pub fn kura_says(data: &Path, arguments: &[&str]) -> String {
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
+    /// Where protosocket is, for a server that was started with it.
+    pub protosocket: Option<SocketAddr>,
     /// The authority that its clients trust; none in plaintext.
     ca: Option<Vec<u8>>,
 }
@@ -76,10 +80,31 @@ impl Server {
         server
     }
 
+    /// Starts one in plaintext local mode that speaks protosocket too.
+    pub fn local_with_protosocket(arguments: &[&str]) -> Self {
+        let address = free_address();
+        let listen = address.to_string();
+        let mut server = Self::local(&[&["--protosocket-listen", &listen], arguments].concat());
+        server.protosocket = Some(address);
+        server
+    }
+
+    /// Starts the secured service, which speaks protosocket too.
+    pub fn secured_with_protosocket(data_dir: &Path, arguments: &[&str]) -> Self {
+        let address = free_address();
+        let listen = address.to_string();
+        let mut server = Self::secured(data_dir, &[&["--protosocket-listen", &listen], arguments].concat());
+        server.protosocket = Some(address);
+        server
+    }
+
     fn start(mode: &[&str], arguments: &[&str], address: SocketAddr) -> Self {
         let mut command = kura();
         if !mode.contains(&"--local") && !arguments.contains(&"--admin-listen") {
             command.env("KURA_ADMIN_LISTEN", "127.0.0.1:0");
+        }
+        if !mode.contains(&"--local") && !arguments.contains(&"--protosocket-listen") {
+            command.env("KURA_PROTOSOCKET_LISTEN", "off");
         }
         let mut child = command.args(mode).args(["--memory", "64MiB"]).args(arguments).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
@@ -90,7 +115,7 @@ impl Server {
             said.push_str(&line);
         }
         std::thread::spawn(move || stderr.read_to_end(&mut Vec::new()));
-        Self { child, address, ca: None }
+        Self { child, address, protosocket: None, ca: None }
     }
 
     /// Where clients connect.
@@ -170,6 +195,11 @@ pub fn failure(mut command: Command) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
+/// What comes of it before patience ends.
+pub async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work).await.unwrap()
+}
+
 /// The answer to `GET path` in plaintext HTTP/1.1: status line, head and body.
 pub fn http_get(address: SocketAddr, path: &str) -> String {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
@@ -190,6 +220,6 @@ pub async fn http2(address: SocketAddr) -> (SendRequest<Bytes>, JoinHandle<Resul
 }
 
 /// The head of a gRPC call.
-pub fn grpc(address: SocketAddr, path: &str) -> http::request::Builder {
-    http::Request::post(format!("http://{address}{path}")).header("content-type", "application/grpc")
+pub fn grpc(address: SocketAddr, path: &str) -> ::http::request::Builder {
+    ::http::Request::post(format!("http://{address}{path}")).header("content-type", "application/grpc")
 }

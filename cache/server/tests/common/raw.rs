@@ -12,6 +12,7 @@ use rustls_pki_types::pem::PemObject;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use super::{PATIENCE, Server};
 
@@ -22,7 +23,7 @@ pub const KEYS_EXIST: &str = "/cache_client.Scs/KeysExist";
 /// One connection.
 #[derive(Clone)]
 pub struct Connection {
-    sender: SendRequest<Bytes>,
+    pub sender: SendRequest<Bytes>,
 }
 
 impl Server {
@@ -30,9 +31,15 @@ impl Server {
     pub async fn connect(&self) -> Connection {
         let tcp = TcpStream::connect(self.address).await.unwrap();
         tcp.set_nodelay(true).unwrap();
-        let Some(ca) = &self.ca else { return Connection::start(tcp).await };
+        let Some(tls) = self.connector(&[b"h2"]) else { return Connection::start(tcp).await };
+        let name = self.address.ip().into();
+        Connection::start(tls.connect(name, tcp).await.unwrap()).await
+    }
+
+    /// How clients speak TLS with it, with these protocols; none in plaintext.
+    pub fn connector(&self, protocols: &[&[u8]]) -> Option<TlsConnector> {
         let mut roots = rustls::RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(ca) {
+        for certificate in CertificateDer::pem_slice_iter(self.ca.as_ref()?) {
             roots.add(certificate.unwrap()).unwrap();
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -41,10 +48,8 @@ impl Server {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        tls.alpn_protocols = vec![b"h2".to_vec()];
-        let name = self.address.ip().into();
-        let tls = tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, tcp).await.unwrap();
-        Connection::start(tls).await
+        tls.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Some(TlsConnector::from(Arc::new(tls)))
     }
 }
 

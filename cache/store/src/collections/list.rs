@@ -64,7 +64,7 @@ pub enum ListCommand {
 pub enum ListReply {
     /// There is no such list; for `Fetch` also: the part is empty.
     Missing,
-    /// Done, whatever was there.
+    /// Done; the list was there.
     Done,
     /// How many values there are now.
     Length(u32),

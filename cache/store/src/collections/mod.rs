@@ -7,6 +7,7 @@
 mod dictionary;
 mod leaderboard;
 mod list;
+mod outcome;
 mod set;
 mod sorted_set;
 
@@ -15,9 +16,10 @@ use kura_base::Ttl;
 pub use dictionary::{DictionaryCommand, DictionaryReply};
 pub use leaderboard::{Element, LeaderboardCommand, LeaderboardReply, ScoreRange};
 pub use list::{ListCommand, ListReply, ListSpan, Side};
+pub use outcome::{Long, Outcome};
 pub use set::{SetCommand, SetReply};
 pub use sorted_set::{
-    Aggregate, Order, ScoreBound, Source, SortedSetCommand, SortedSetFetch, SortedSetReply,
+    Aggregate, Order, ScoreBound, SortedSetCommand, SortedSetFetch, SortedSetReply, Source,
 };
 
 /// How long a collection lives that a command writes to.

@@ -59,6 +59,24 @@ pub enum RegistryError {
         /// The most there may be that were neither revoked nor have expired.
         limit: usize,
     },
+    /// There are as many roles as the server allows.
+    #[error("there are {limit} roles already, which is the limit; delete one that is not needed")]
+    TooManyRoles {
+        /// The most there may be.
+        limit: usize,
+    },
+    /// There is a role of this name.
+    #[error("there is a role named {name} already")]
+    RoleExists {
+        /// The name.
+        name: String,
+    },
+    /// There is no role of this id.
+    #[error("there is no role with the id {id}")]
+    NoSuchRole {
+        /// The id.
+        id: String,
+    },
     /// There is a key of this id.
     #[error("there is a key with the id {id} already")]
     KeyExists {

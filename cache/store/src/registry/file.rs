@@ -14,16 +14,20 @@ use redb::{
 use serde::de::DeserializeOwned;
 
 use super::memory::Memory;
-use super::{KeyRecord, RegistryError, SigningKeyRecord};
+use super::{KeyRecord, RegistryError, RoleRecord, SigningKeyRecord};
 
 /// Facts about the file itself.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const CACHES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("caches");
 const KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keys");
+const ROLES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("roles");
 const SIGNING_KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("signing_keys");
 
 /// Which arrangement of tables and records this version writes, under `format` in [`META`].
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
+
+/// The arrangement before there were roles, and grants on items and topics.
+const FORMAT_WITHOUT_ROLES: u64 = 1;
 
 /// What is stored with a cache: nothing yet, as an empty JSON object.
 const CACHE_RECORD: &[u8] = b"{}";
@@ -38,6 +42,8 @@ pub(super) enum Change {
     RemoveCache(CacheName),
     AddKey { key: Arc<KeyRecord>, forgotten: Vec<String> },
     PutKey(Arc<KeyRecord>),
+    PutRole(Arc<RoleRecord>),
+    RemoveRole(String),
     AddSigningKey { key: Arc<SigningKeyRecord>, expired: Vec<String> },
     RemoveSigningKey(String),
 }
@@ -108,6 +114,9 @@ impl File {
         for (id, record) in self.entries(KEYS)? {
             memory.keys.insert(id, Arc::new(self.parse(&record)?));
         }
+        for (id, record) in self.entries(ROLES)? {
+            memory.roles.insert(id, Arc::new(self.parse(&record)?));
+        }
         for (id, record) in self.entries(SIGNING_KEYS)? {
             memory.signing_keys.insert(id, Arc::new(self.parse(&record)?));
         }
@@ -131,6 +140,7 @@ impl File {
         let database = (self.open)().map_err(failed)?;
         match format_of(&database).map_err(failed)? {
             Some(FORMAT) => {}
+            Some(FORMAT_WITHOUT_ROLES) => add_roles(&database).map_err(failed)?,
             Some(found) if found > FORMAT => {
                 let path = self.path.clone();
                 return Err(RegistryError::NewerVersion { path, found, known: FORMAT });
@@ -190,9 +200,19 @@ pub(super) fn create_database(backend: impl StorageBackend) -> Result<Database, 
     transaction.open_table(META)?.insert("format", FORMAT)?;
     transaction.open_table(CACHES)?;
     transaction.open_table(KEYS)?;
+    transaction.open_table(ROLES)?;
     transaction.open_table(SIGNING_KEYS)?;
     transaction.commit()?;
     Ok(database)
+}
+
+/// Makes a registry of the format before into one of this format, which earlier versions of Kura
+/// then refuse: they would not understand what it may hold.
+fn add_roles(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(ROLES)?;
+    transaction.open_table(META)?.insert("format", FORMAT)?;
+    Ok(transaction.commit()?)
 }
 
 fn format_of(database: &Database) -> Result<Option<u64>, redb::Error> {
@@ -223,6 +243,12 @@ fn write(database: &Database, change: &Change) -> Result<(), redb::Error> {
         Change::PutKey(key) => {
             transaction.open_table(KEYS)?.insert(key.id.as_str(), json(key.as_ref())?.as_slice())?;
         }
+        Change::PutRole(role) => {
+            transaction.open_table(ROLES)?.insert(role.id.as_str(), json(role.as_ref())?.as_slice())?;
+        }
+        Change::RemoveRole(id) => {
+            transaction.open_table(ROLES)?.remove(id.as_str())?;
+        }
         Change::AddSigningKey { key, expired } => {
             let mut table = transaction.open_table(SIGNING_KEYS)?;
             for key_id in expired {
@@ -239,4 +265,15 @@ fn write(database: &Database, change: &Change) -> Result<(), redb::Error> {
 
 fn json(record: &impl serde::Serialize) -> Result<Vec<u8>, redb::Error> {
     serde_json::to_vec(record).map_err(|error| redb::Error::Io(error.into()))
+}
+
+/// Makes the file at `path` one as it was before there were roles.
+#[cfg(test)]
+pub(super) fn make_older(path: &Path) {
+    let file = fs::File::options().read(true).write(true).open(path).unwrap();
+    let database = open_database(FileBackend::new(file).unwrap()).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.delete_table(ROLES).unwrap();
+    transaction.open_table(META).unwrap().insert("format", FORMAT_WITHOUT_ROLES).unwrap();
+    transaction.commit().unwrap();
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use kura_base::CacheName;
 
 use super::file::Change;
-use super::{KeyRecord, SigningKeyRecord};
+use super::{KeyRecord, RoleRecord, SigningKeyRecord};
 
 /// Everything that is registered, sorted by name or id.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) caches: BTreeSet<CacheName>,
     pub(super) keys: BTreeMap<String, Arc<KeyRecord>>,
+    pub(super) roles: BTreeMap<String, Arc<RoleRecord>>,
     pub(super) signing_keys: BTreeMap<String, Arc<SigningKeyRecord>>,
 }
 
@@ -34,6 +35,12 @@ impl Memory {
             }
             Change::PutKey(key) => {
                 self.keys.insert(key.id.clone(), key);
+            }
+            Change::PutRole(role) => {
+                self.roles.insert(role.id.clone(), role);
+            }
+            Change::RemoveRole(id) => {
+                self.roles.remove(&id);
             }
             Change::AddSigningKey { key, expired } => {
                 self.signing_keys.retain(|id, _| !expired.contains(id));

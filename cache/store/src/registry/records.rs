@@ -3,15 +3,18 @@
 
 use std::fmt;
 
+use kura_tokens::rules::PermissionSet;
 use kura_tokens::{Format, Permissions};
 use serde::{Deserialize, Serialize};
 
 /// What the id of every tracked key begins with.
 ///
-/// A token whose id begins so is good only while its key is on record; the others (disposable
-/// tokens, whose ids callers choose) are good until they expire. Minting a disposable token must
-/// therefore refuse such an id.
+/// A token whose id begins so is good only while its key is on record. Disposable tokens are good
+/// until they expire, and their ids begin with another character.
 pub const KEY_ID_PREFIX: &str = "key-";
+
+/// What the id of every role on record begins with. Those of built-in roles do not.
+pub const ROLE_ID_PREFIX: &str = "r-";
 
 /// An API key that can be listed and revoked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +37,31 @@ pub struct KeyRecord {
     pub fingerprint: [u8; 32],
     /// When it was revoked, in seconds since the Unix epoch.
     pub revoked: Option<u64>,
+    /// The SHA-256 of the token that another key like it can be had for, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_hex")]
+    pub refresh: Option<[u8; 32]>,
+}
+
+impl KeyRecord {
+    /// Whether the key is good at second `now` since the Unix epoch.
+    #[must_use]
+    pub fn is_live(&self, now: u64) -> bool {
+        self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+/// A role: what all keys of it allow, at any time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleRecord {
+    /// Which role it is; unique for ever, begins with [`ROLE_ID_PREFIX`].
+    pub id: String,
+    /// What it is called; unique at a time.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// What it allows.
+    pub permissions: PermissionSet,
 }
 
 /// A signing key that a caller of CreateSigningKey made.
@@ -90,5 +118,25 @@ mod hex {
             }
         }
         Some(bytes)
+    }
+}
+
+/// The same where there may be none.
+mod optional_hex {
+    use serde::ser::Serializer;
+    use serde::{Deserialize, Deserializer};
+
+    #[derive(Deserialize)]
+    struct Hex(#[serde(with = "super::hex")] [u8; 32]);
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Option<[u8; 32]>, to: S) -> Result<S::Ok, S::Error> {
+        match bytes {
+            Some(bytes) => super::hex::serialize(bytes, to),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[u8; 32]>, D::Error> {
+        Ok(Option::<Hex>::deserialize(from)?.map(|Hex(bytes)| bytes))
     }
 }

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use kura_tokens::{Access, Format, Permissions};
 
 use super::*;
+use model::role;
 
 pub(super) fn cache(name: &str) -> CacheName {
     CacheName::parse(name).unwrap()
@@ -24,11 +25,41 @@ pub(super) fn key(id: &str) -> KeyRecord {
         expires: Some(1_800_000_000),
         fingerprint: std::array::from_fn(|byte| byte as u8 * 8),
         revoked: None,
+        refresh: None,
     }
 }
 
 pub(super) fn signing_key(key_id: &str, expires: u64) -> SigningKeyRecord {
     SigningKeyRecord { key_id: key_id.to_owned(), expires, secret: [0xa5; 32] }
+}
+
+#[test]
+fn a_registry_from_before_there_were_roles_is_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry.redb");
+    let registry = Registry::open(&path).unwrap();
+    registry.create_cache(&cache("a"), 10).unwrap();
+    registry.add_key(key("key-1"), 100, 0).unwrap();
+    drop(registry);
+    file::make_older(&path);
+
+    let registry = Registry::open(&path).unwrap();
+    assert_eq!((registry.caches(), registry.keys()), (vec![cache("a")], vec![Arc::new(key("key-1"))]));
+    registry.create_role(role(1, 1), 10).unwrap();
+    drop(registry);
+    assert_eq!(Registry::open(&path).unwrap().roles(), [Arc::new(role(1, 1))]);
+}
+
+#[test]
+fn a_key_as_it_was_stored_before_is_read_as_what_it_said() {
+    let stored = r#"{"id":"key-1","name":"n","permissions":{"x":[{"c":"orders","a":"rw"},{"a":"r"}]},"format":"v2","created":1,"expires":null,"fingerprint":"0000000000000000000000000000000000000000000000000000000000000000","revoked":null}"#;
+    let key: KeyRecord = serde_json::from_str(stored).unwrap();
+    assert_eq!(serde_json::to_string(&key).unwrap(), stored);
+    assert!(key.permissions.allows_item(kura_tokens::Need::ReadWrite, "orders", b"k"));
+    assert!(key.permissions.allows_topic(kura_tokens::Need::Read, "other", "t"));
+    let with = KeyRecord { refresh: Some([0xab; 32]), ..key };
+    let again: KeyRecord = serde_json::from_str(&serde_json::to_string(&with).unwrap()).unwrap();
+    assert_eq!(again, with);
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn claims_of_an_unknown_shape_are_refused_although_signed() {
 
 #[test]
 fn a_token_over_four_kibibytes_is_not_minted() {
-    let grant = |n: usize| Grant {
+    let grant = |n: usize| Grant::Data {
         caches: CacheSelector::Named(format!("a-cache-with-a-rather-long-name-{n}")),
         access: Access::ReadOnly,
     };

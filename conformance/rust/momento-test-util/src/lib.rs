@@ -7,7 +7,8 @@ mod items;
 mod server;
 
 pub use items::{
-    TestScalar, TestSet, TestSortedSet, unique_cache_name, unique_key, unique_string, unique_value,
+    TestDictionary, TestLeaderboard, TestList, TestScalar, TestSet, TestSortedSet, unique_cache_name, unique_key,
+    unique_leaderboard_name, unique_string, unique_topic_name, unique_value,
 };
 pub use server::{
     CACHE_TEST_STATE, CacheTestState, Mode, client, forged_credential_provider,

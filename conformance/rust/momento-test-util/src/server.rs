@@ -1,9 +1,16 @@
 //! The server under test, as the environment names it.
 
-use std::{env, sync::LazyLock, time::Duration};
+use std::{
+    env,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE};
-use momento::{CacheClient, CredentialProvider, cache::configurations};
+use momento::{
+    AuthClient, CacheClient, CredentialProvider, LeaderboardClient, TopicClient, cache::configurations, leaderboard,
+    topics,
+};
 use tokio::runtime::Runtime;
 
 /// How the server is reached and what kind of key it is shown.
@@ -32,11 +39,21 @@ impl Mode {
 /// The clients and the cache all tests share.
 pub struct CacheTestState {
     /// What the tests written for a v1 key use.
-    pub client: CacheClient,
+    pub client: Arc<CacheClient>,
     /// What the tests written for a v2 key use.
-    pub client_v2: CacheClient,
+    pub client_v2: Arc<CacheClient>,
+    /// What the tests of topics written for a v1 key use.
+    pub topic_client: TopicClient,
+    /// What the tests of topics written for a v2 key use.
+    pub topic_client_v2: TopicClient,
+    /// What the tests of leaderboards use.
+    pub leaderboard_client: LeaderboardClient,
+    /// What makes disposable tokens. It dials https, whatever the mode.
+    pub auth_client: AuthClient,
     /// A cache that exists.
     pub cache_name: String,
+    /// Another one, which the tests of tokens have to themselves.
+    pub auth_cache_name: String,
 }
 
 /// Made at first use and kept to the end.
@@ -48,13 +65,25 @@ pub static CACHE_TEST_STATE: LazyLock<CacheTestState> = LazyLock::new(|| {
     std::thread::spawn(|| {
         let _guard = RUNTIME.enter();
         let state = CacheTestState {
-            client: client(get_v1_test_credential_provider()),
-            client_v2: client(get_v1_test_credential_provider()),
+            client: client(get_v1_test_credential_provider()).into(),
+            client_v2: client(get_v1_test_credential_provider()).into(),
+            topic_client: topic_client(get_v1_test_credential_provider()),
+            topic_client_v2: topic_client(get_v1_test_credential_provider()),
+            leaderboard_client: LeaderboardClient::builder()
+                .configuration(leaderboard::configurations::Laptop::latest())
+                .credential_provider(get_v1_test_credential_provider())
+                .build()
+                .expect("a client can be built"),
+            auth_client: AuthClient::builder()
+                .credential_provider(get_v1_test_credential_provider())
+                .build()
+                .expect("a client can be built"),
             cache_name: "conformance-rust".into(),
+            auth_cache_name: "conformance-rust-auth".into(),
         };
-        RUNTIME
-            .block_on(state.client.create_cache(&state.cache_name))
-            .expect("the shared cache can be created");
+        for cache in [&state.cache_name, &state.auth_cache_name] {
+            RUNTIME.block_on(state.client.create_cache(cache)).expect("the shared caches can be created");
+        }
         state
     })
     .join()
@@ -72,6 +101,14 @@ pub fn client(credentials: CredentialProvider) -> CacheClient {
     CacheClient::builder()
         .default_ttl(Duration::from_secs(5))
         .configuration(configurations::Laptop::latest())
+        .credential_provider(credentials)
+        .build()
+        .expect("a client can be built")
+}
+
+fn topic_client(credentials: CredentialProvider) -> TopicClient {
+    TopicClient::builder()
+        .configuration(topics::configurations::Laptop::latest())
         .credential_provider(credentials)
         .build()
         .expect("a client can be built")

@@ -1,19 +1,20 @@
 //! What a call may be answered with, read from its whole body and prost's view of its message.
 
 use bytes::Bytes;
-use kura_front_grpc::{Method, decode_scalar};
+use kura_front_grpc::{Method, decode_collection, decode_leaderboard, decode_scalar};
 use kura_wire::Code;
-use kura_wire::protos::{cache_client as cache, control_client as control};
+use kura_wire::protos::{cache_client as cache, control_client as control, leaderboard as board};
 use prost::Message;
 
 use super::MAX_REQUEST;
-use crate::targets::scalar;
+use crate::targets::{collection, leaderboard, scalar};
 
 /// The codes that fit. `body` is an error if more follows than is shown.
 pub(super) fn of(method: Method, cache: Option<&str>, body: Result<&[u8], &[u8]>) -> Vec<Code> {
     match method {
         Method::Ping => return vec![Code::Ok],
         Method::Unknown => return vec![Code::Unimplemented],
+        _ if is_absent(method) => return vec![Code::Unimplemented],
         _ => {}
     }
     let shown = body.unwrap_or_else(|shown| shown);
@@ -42,9 +43,21 @@ pub(super) fn of(method: Method, cache: Option<&str>, body: Result<&[u8], &[u8]>
         Method::Increment => codes.push(Code::FailedPrecondition),
         Method::CreateCache => codes.extend([Code::AlreadyExists, Code::ResourceExhausted]),
         Method::DeleteCache | Method::FlushCache | Method::RevokeSigningKey => codes.push(Code::NotFound),
+        // An item of another type.
+        _ if is_collection(method) => codes.push(Code::FailedPrecondition),
         _ => {}
     }
     codes
+}
+
+/// What this server says of these is that it has none.
+fn is_absent(method: Method) -> bool {
+    let path = method.path();
+    path.starts_with("/function.") || path.starts_with("/webhook.") || path.contains("Index")
+}
+
+fn is_collection(method: Method) -> bool {
+    collection::methods().contains(&method)
 }
 
 /// The one message of a body.
@@ -97,6 +110,10 @@ fn accepts(method: Method, message: &Bytes) -> bool {
         _ if scalar::METHODS.contains(&method) => {
             decode_scalar(method, message, std::time::Duration::from_secs(3600)).is_ok()
         }
+        _ if is_collection(method) => {
+            decode_collection(method, message, std::time::Duration::from_secs(3600), 0).is_ok()
+        }
+        _ if leaderboard::METHODS.contains(&method) => decode_leaderboard(method, message).is_ok(),
         _ => unreachable!("{method:?} is answered from its path"),
     }
 }
@@ -104,7 +121,7 @@ fn accepts(method: Method, message: &Bytes) -> bool {
 /// Groups are refused where the server reads fields in place, and passed over by prost. Of a batch
 /// field 1 is a message itself.
 fn has_group(message: &[u8], items: bool) -> bool {
-    use kura_front_grpc::fields::{FieldError, Fields, Payload};
+    use kura_wire::fields::{FieldError, Fields, Payload};
     Fields::of(message).any(|field| match field {
         Err(FieldError::WireType(3 | 4)) => true,
         Ok((1, Payload::Bytes(item))) if items => {
@@ -132,6 +149,44 @@ pub(super) fn read_response(method: Method, message: Bytes) {
         Method::UpdateTtl => is::<cache::UpdateTtlResponse>(message),
         Method::ItemGetTtl => is::<cache::ItemGetTtlResponse>(message),
         Method::ItemGetType => is::<cache::ItemGetTypeResponse>(message),
+        Method::DictionaryGet => is::<cache::DictionaryGetResponse>(message),
+        Method::DictionaryFetch => is::<cache::DictionaryFetchResponse>(message),
+        Method::DictionarySet => is::<cache::DictionarySetResponse>(message),
+        Method::DictionaryIncrement => is::<cache::DictionaryIncrementResponse>(message),
+        Method::DictionaryDelete => is::<cache::DictionaryDeleteResponse>(message),
+        Method::DictionaryLength => is::<cache::DictionaryLengthResponse>(message),
+        Method::SetFetch => is::<cache::SetFetchResponse>(message),
+        Method::SetSample => is::<cache::SetSampleResponse>(message),
+        Method::SetUnion => is::<cache::SetUnionResponse>(message),
+        Method::SetDifference => is::<cache::SetDifferenceResponse>(message),
+        Method::SetContains => is::<cache::SetContainsResponse>(message),
+        Method::SetLength => is::<cache::SetLengthResponse>(message),
+        Method::SetPop => is::<cache::SetPopResponse>(message),
+        Method::ListPushFront => is::<cache::ListPushFrontResponse>(message),
+        Method::ListPushBack => is::<cache::ListPushBackResponse>(message),
+        Method::ListPopFront => is::<cache::ListPopFrontResponse>(message),
+        Method::ListPopBack => is::<cache::ListPopBackResponse>(message),
+        Method::ListErase => is::<cache::ListEraseResponse>(message),
+        Method::ListRemove => is::<cache::ListRemoveResponse>(message),
+        Method::ListFetch => is::<cache::ListFetchResponse>(message),
+        Method::ListLength => is::<cache::ListLengthResponse>(message),
+        Method::ListConcatenateFront => is::<cache::ListConcatenateFrontResponse>(message),
+        Method::ListConcatenateBack => is::<cache::ListConcatenateBackResponse>(message),
+        Method::ListRetain => is::<cache::ListRetainResponse>(message),
+        Method::SortedSetPut => is::<cache::SortedSetPutResponse>(message),
+        Method::SortedSetFetch => is::<cache::SortedSetFetchResponse>(message),
+        Method::SortedSetGetScore => is::<cache::SortedSetGetScoreResponse>(message),
+        Method::SortedSetRemove => is::<cache::SortedSetRemoveResponse>(message),
+        Method::SortedSetIncrement => is::<cache::SortedSetIncrementResponse>(message),
+        Method::SortedSetGetRank => is::<cache::SortedSetGetRankResponse>(message),
+        Method::SortedSetLength => is::<cache::SortedSetLengthResponse>(message),
+        Method::SortedSetLengthByScore => is::<cache::SortedSetLengthByScoreResponse>(message),
+        Method::SortedSetUnionStore => is::<cache::SortedSetUnionStoreResponse>(message),
+        Method::GetByRank => is::<board::GetByRankResponse>(message),
+        Method::GetByScore => is::<board::GetByScoreResponse>(message),
+        Method::GetRank => is::<board::GetRankResponse>(message),
+        Method::GetCompetitionRank => is::<board::GetCompetitionRankResponse>(message),
+        Method::GetLeaderboardLength => is::<board::GetLeaderboardLengthResponse>(message),
         Method::ListCaches => is::<control::ListCachesResponse>(message),
         Method::CreateSigningKey => is::<control::CreateSigningKeyResponse>(message),
         Method::ListSigningKeys => is::<control::ListSigningKeysResponse>(message),

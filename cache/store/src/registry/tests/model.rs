@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kura_tokens::rules::{PermissionSet, Right};
 use proptest::prelude::*;
 
 use super::*;
@@ -12,6 +13,10 @@ enum Step {
     DeleteCache(u8),
     AddKey(u8),
     RevokeKey(u8, u64),
+    CreateRole(u8, u8),
+    UpdateRole(u8, u8),
+    DeleteRole(u8),
+    AddKeyOfRole(u8, u8),
     CreateSigningKey(u8, u64),
     RevokeSigningKey(u8),
     Reopen,
@@ -24,6 +29,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => n.clone().prop_map(Step::DeleteCache),
         3 => n.clone().prop_map(Step::AddKey),
         2 => (n.clone(), 1..9u64).prop_map(|(n, at)| Step::RevokeKey(n, at)),
+        2 => (n.clone(), n.clone()).prop_map(|(n, name)| Step::CreateRole(n, name)),
+        2 => (n.clone(), n.clone()).prop_map(|(n, name)| Step::UpdateRole(n, name)),
+        2 => n.clone().prop_map(Step::DeleteRole),
+        2 => (n.clone(), n.clone()).prop_map(|(n, role)| Step::AddKeyOfRole(n, role)),
         2 => (n.clone(), 1..9u64).prop_map(|(n, at)| Step::CreateSigningKey(n, at)),
         1 => n.prop_map(Step::RevokeSigningKey),
         1 => Just(Step::Reopen),
@@ -31,6 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 const MOST_CACHES: usize = 5;
+const MOST_ROLES: usize = 4;
 /// All signing keys are made at this second.
 const NOW: u64 = 3;
 
@@ -38,15 +48,32 @@ const NOW: u64 = 3;
 struct Model {
     caches: BTreeMap<String, ()>,
     keys: BTreeMap<String, KeyRecord>,
+    roles: BTreeMap<String, RoleRecord>,
     signing_keys: BTreeMap<String, SigningKeyRecord>,
 }
 
+pub(super) fn role(n: u8, name: u8) -> RoleRecord {
+    RoleRecord {
+        id: format!("{ROLE_ID_PREFIX}{n}"),
+        name: format!("role {name}"),
+        description: Some("for tests".to_owned()),
+        permissions: PermissionSet::all(&[Right::Read]),
+    }
+}
+
 impl Model {
+    /// Whether another role has this one's name.
+    fn has_role_named(&self, role: &RoleRecord) -> bool {
+        self.roles.values().any(|other| other.name == role.name && other.id != role.id)
+    }
+
     fn agrees(&self, registry: &Registry) {
         let caches: Vec<_> = self.caches.keys().map(|name| cache(name)).collect();
         assert_eq!(registry.caches(), caches);
         let keys: Vec<_> = self.keys.values().cloned().map(Arc::new).collect();
         assert_eq!(registry.keys(), keys);
+        let roles: Vec<_> = self.roles.values().cloned().map(Arc::new).collect();
+        assert_eq!(registry.roles(), roles);
         let signing_keys: Vec<_> = self.signing_keys.values().cloned().map(Arc::new).collect();
         assert_eq!(registry.signing_keys(), signing_keys);
     }
@@ -82,6 +109,57 @@ impl Model {
                 assert_eq!(registry.revoke_key(&id, at).unwrap(), live.is_some());
                 if let Some(key) = live {
                     key.revoked = Some(at);
+                }
+            }
+            Step::CreateRole(n, name) => {
+                let record = role(n, name);
+                let created = registry.create_role(record.clone(), MOST_ROLES);
+                if self.roles.contains_key(&record.id) || self.has_role_named(&record) {
+                    assert!(matches!(created, Err(RegistryError::RoleExists { .. })));
+                } else if self.roles.len() == MOST_ROLES {
+                    assert!(matches!(created, Err(RegistryError::TooManyRoles { .. })));
+                } else {
+                    created.unwrap();
+                    self.roles.insert(record.id.clone(), record);
+                }
+            }
+            Step::UpdateRole(n, name) => {
+                let record = role(n, name);
+                let updated = registry.update_role(record.clone());
+                if !self.roles.contains_key(&record.id) {
+                    assert!(matches!(updated, Err(RegistryError::NoSuchRole { .. })));
+                } else if self.has_role_named(&record) {
+                    assert!(matches!(updated, Err(RegistryError::RoleExists { .. })));
+                } else {
+                    assert_eq!(*updated.unwrap(), record);
+                    self.roles.insert(record.id.clone(), record);
+                }
+            }
+            Step::DeleteRole(n) => {
+                let id = role(n, n).id;
+                let of_role = |key: &&KeyRecord| {
+                    key.permissions == Permissions::Role(id.clone()) && key.revoked.is_none()
+                };
+                let in_use = self.keys.values().filter(of_role).count();
+                match registry.delete_role(&id, NOW) {
+                    Ok(found) => {
+                        assert_eq!(found.len(), in_use);
+                        assert!(self.roles.contains_key(&id));
+                        if in_use == 0 {
+                            self.roles.remove(&id);
+                        }
+                    }
+                    Err(_) => assert!(!self.roles.contains_key(&id)),
+                }
+            }
+            Step::AddKeyOfRole(n, role_number) => {
+                let permissions = Permissions::Role(role(role_number, role_number).id);
+                let record = KeyRecord { permissions, ..key(&format!("key-r{n}")) };
+                let added = registry.add_key(record.clone(), 100, NOW).is_ok();
+                let known = self.roles.contains_key(&role(role_number, role_number).id);
+                assert_eq!(added, known && !self.keys.contains_key(&record.id));
+                if added {
+                    self.keys.insert(record.id.clone(), record);
                 }
             }
             Step::CreateSigningKey(n, expires) => {

@@ -1,0 +1,141 @@
+//! HTTP/2: requests on a connection that the gRPC front end serves.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::server::SendResponse;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+
+use crate::Peer;
+use crate::content::Content;
+use crate::stall::STALLED;
+
+/// What is handed to the connection at a time; more follows the peer's window.
+const AT_ONCE_BYTES: usize = 64 * 1024;
+
+impl Peer {
+    /// Answers a request, in a task of its own unless its head decides it; true if its credentials
+    /// stand.
+    pub fn http2(self: &Arc<Self>, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) -> bool {
+        let (parts, body) = request.into_parts();
+        let admitted = match self.admit(&parts) {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                // Refusals are small, so they wait for no window.
+                if let (head, Content::Whole(bytes, _)) = split(*refused)
+                    && let Ok(mut stream) = respond.send_response(head, bytes.is_empty())
+                    && !bytes.is_empty()
+                {
+                    // An error here means that the peer has gone: there is nobody left to tell.
+                    let _ = stream.send_data(bytes, true);
+                }
+                return false;
+            }
+        };
+        let known = admitted.is_known();
+        let peer = self.clone();
+        tokio::spawn(async move {
+            let answer = {
+                let answer = peer.answer(admitted, &parts, Incoming::new(&parts, body));
+                tokio::select! {
+                    biased;
+                    answer = answer => answer,
+                    _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
+                }
+            };
+            send(&mut respond, answer).await;
+        });
+        known
+    }
+}
+
+fn split(response: Response<Content>) -> (Response<()>, Content) {
+    let (parts, content) = response.into_parts();
+    (Response::from_parts(parts, ()), content)
+}
+
+/// Sends an answer as the peer's window allows. Errors mean that the peer has gone.
+async fn send(respond: &mut SendResponse<Bytes>, answer: Response<Content>) {
+    let (head, content) = split(answer);
+    let mut content = pin!(content);
+    if content.is_end_stream() {
+        let _ = respond.send_response(head, true);
+        return;
+    }
+    let Ok(mut stream) = respond.send_response(head, false) else { return };
+    loop {
+        let frame = tokio::select! {
+            frame = poll_fn(|cx| content.as_mut().poll_frame(cx)) => frame,
+            _ = poll_fn(|cx| stream.poll_reset(cx)) => return,
+        };
+        let mut bytes = match frame {
+            None => {
+                let _ = stream.send_data(Bytes::new(), true);
+                return;
+            }
+            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+        };
+        while !bytes.is_empty() {
+            stream.reserve_capacity(bytes.len().min(AT_ONCE_BYTES));
+            match tokio::time::timeout(STALLED, poll_fn(|cx| stream.poll_capacity(cx))).await {
+                Ok(Some(Ok(room))) => {
+                    if stream.send_data(bytes.split_to(room.min(bytes.len())), false).is_err() {
+                        return;
+                    }
+                }
+                Ok(_) => return,
+                Err(_) => return stream.send_reset(h2::Reason::CANCEL),
+            }
+        }
+    }
+}
+
+/// The body of a request.
+struct Incoming {
+    stream: RecvStream,
+    /// Bytes of all of it, if the peer said so. HTTP/2 holds it to that.
+    length: Option<u64>,
+}
+
+impl Incoming {
+    fn new(parts: &http::request::Parts, stream: RecvStream) -> Self {
+        let length = if stream.is_end_stream() {
+            Some(0)
+        } else {
+            let given = parts.headers.get(http::header::CONTENT_LENGTH);
+            given.and_then(|value| value.to_str().ok()?.parse().ok())
+        };
+        Self { stream, length }
+    }
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = h2::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        let next = ready!(self.stream.poll_data(cx));
+        Poll::Ready(next.map(|data| {
+            let data = data?;
+            // The window opens again as soon as a chunk is taken; the reader bounds what is held.
+            let _ = self.stream.flow_control().release_capacity(data.len());
+            Ok(Frame::data(data))
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}

@@ -1,0 +1,179 @@
+//! Who is on the other end, and what they get.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kura_commands::{Command as Item, Error, Items, Reply, Session, Value};
+use kura_wire::{Code, Status};
+
+use crate::Front;
+use crate::command::{Command, Malformed, Request, decode};
+use crate::error::{KEY_NOT_FOUND, code};
+use crate::metrics::Counted;
+use crate::reply::Answers;
+
+/// The peer of one connection.
+pub(crate) struct Caller {
+    /// Whoever authenticated last; nobody before, and after a token that was refused or has ended.
+    session: Option<Arc<Session>>,
+}
+
+impl Caller {
+    pub(crate) fn stranger() -> Self {
+        Self { session: None }
+    }
+
+    /// Whether somebody has authenticated.
+    pub(crate) fn is_known(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Carries out what a message in a buffer of its own asks: a value in it is kept as it is.
+    pub(crate) fn hear_alone(&mut self, front: &Front, message: Bytes, answers: &mut Answers) {
+        let Ok(Request {
+            message_id,
+            control_code: 0,
+            command: Some(Command::Set { namespace, key, value, ttl }),
+        }) = decode(&message)
+        else {
+            return self.hear(front, &message, answers);
+        };
+        let (namespace, key) = (namespace.to_owned(), key.to_vec());
+        // The engine keeps a buffer without a copy only if nobody else holds it.
+        let value = message.slice_ref(value);
+        drop(message);
+        let done = self.set(front, &namespace, &key, Value::Shared(value), ttl);
+        let done = done.map(|()| answers.set(message_id));
+        end(front, answers, Counted::Set, message_id, done);
+    }
+
+    /// Carries out what a message asks and adds its answer.
+    pub(crate) fn hear(&mut self, front: &Front, message: &[u8], answers: &mut Answers) {
+        let Request { message_id, control_code, command } = match decode(message) {
+            Ok(request) => request,
+            Err(Malformed { message_id, why }) => {
+                return refuse(front, answers, Counted::None, message_id, &why.into());
+            }
+        };
+        if control_code != 0 {
+            // A cancellation, or the end of a stream: whatever it is about is over by now.
+            return;
+        }
+        let Some(command) = command else {
+            let status = Status::new(
+                Code::Unimplemented,
+                "the message holds no command that this server knows: authenticate, get, set or delete",
+            );
+            return refuse(front, answers, Counted::None, message_id, &status);
+        };
+        let (counted, done) = match command {
+            Command::Authenticate { token } => {
+                (Counted::Authenticate, self.authenticate(front, message_id, token, answers))
+            }
+            Command::Get { namespace, key } => {
+                (Counted::Get, self.get(front, message_id, namespace, key, answers))
+            }
+            Command::Set { namespace, key, value, ttl } => {
+                let done = self.set(front, namespace, key, Value::Copied(value), ttl);
+                (Counted::Set, done.map(|()| answers.set(message_id)))
+            }
+            Command::Delete { namespace, key } => {
+                let done = self.delete(front, namespace, key);
+                (Counted::Delete, done.map(|()| answers.deleted(message_id)))
+            }
+        };
+        end(front, answers, counted, message_id, done);
+    }
+
+    /// A token that is refused ends what the one before it allowed: the peer said that it is
+    /// somebody else now.
+    fn authenticate(
+        &mut self,
+        front: &Front,
+        message_id: u64,
+        token: &str,
+        answers: &mut Answers,
+    ) -> Result<(), Error> {
+        self.session = None;
+        self.session = Some(front.commands.authenticate(token.as_bytes())?);
+        answers.authenticated(message_id);
+        Ok(())
+    }
+
+    fn get(
+        &mut self,
+        front: &Front,
+        message_id: u64,
+        namespace: &str,
+        key: &[u8],
+        answers: &mut Answers,
+    ) -> Result<(), Error> {
+        let session = self.session(front)?;
+        let cache = front.commands.cache(session, namespace, Items::Read)?;
+        let sink = |value: kura_commands::ValueRef<'_>| answers.value(message_id, value);
+        let reply = front.commands.execute(cache, key, Item::Get, front.commands.now(), sink)?;
+        if reply != Reply::Found {
+            answers.failed(message_id, Code::NotFound, KEY_NOT_FOUND);
+        }
+        Ok(())
+    }
+
+    fn set(
+        &mut self,
+        front: &Front,
+        namespace: &str,
+        key: &[u8],
+        value: Value<'_>,
+        ttl: u64,
+    ) -> Result<(), Error> {
+        let session = self.session(front)?;
+        let cache = front.commands.cache(session, namespace, Items::Write)?;
+        let command = Item::Set { value, ttl: front.commands.ttl(ttl)? };
+        front.commands.execute(cache, key, command, front.commands.now(), |_| {})?;
+        Ok(())
+    }
+
+    fn delete(&mut self, front: &Front, namespace: &str, key: &[u8]) -> Result<(), Error> {
+        let session = self.session(front)?;
+        let cache = front.commands.cache(session, namespace, Items::Write)?;
+        front.commands.execute(cache, key, Item::Delete, front.commands.now(), |_| {})?;
+        Ok(())
+    }
+
+    /// Who calls, if their token still stands.
+    fn session(&mut self, front: &Front) -> Result<&Session, Error> {
+        if let Some(session) = &self.session
+            && let Err(error) = front.commands.check(session)
+        {
+            self.session = None;
+            return Err(error);
+        }
+        self.session.as_deref().ok_or_else(|| {
+            Error::Unauthenticated(
+                "the connection is not authenticated: its first command must carry an API key".to_owned(),
+            )
+        })
+    }
+}
+
+fn end(front: &Front, answers: &mut Answers, counted: Counted, message_id: u64, done: Result<(), Error>) {
+    match done {
+        Ok(()) => front.metrics.ended(counted, Code::Ok),
+        Err(error) => {
+            let status = Status::new(code(&error), error.to_string());
+            refuse(front, answers, counted, message_id, &status);
+        }
+    }
+}
+
+/// Answers with a status.
+pub(crate) fn refuse(
+    front: &Front,
+    answers: &mut Answers,
+    counted: Counted,
+    message_id: u64,
+    status: &Status,
+) {
+    front.metrics.ended(counted, status.code);
+    answers.error(message_id, status);
+}

@@ -1,0 +1,23 @@
+//! What all front ends share: the bounds on what peers make the server hold, and the way in which
+//! connections learn that it stops.
+//!
+//! It knows no protocol and no command. One [`Budget`] is for all connections of all protocols;
+//! [`Pace`] says when a message that is on its way comes too slowly; [`drain`] makes the two ends
+//! of a drain.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let budget = kura_front::Budget::new(1 << 20);
+//! let whole = budget.reserve(1 << 20).await;
+//! drop(whole);
+//! budget.reserve(1 << 20).await;
+//! # });
+//! ```
+
+mod budget;
+mod drain;
+mod pace;
+
+pub use budget::{Budget, FREE_BYTES, Reserved};
+pub use drain::{Drain, DrainSignal, drain};
+pub use pace::Pace;
