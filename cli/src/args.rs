@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{ArgGroup, Parser, Subcommand};
+use clap::{ArgGroup, ArgMatches, Parser, Subcommand};
 
 use crate::dictionary::DictionaryCommand;
 use crate::leaderboard::LeaderboardCommand;
@@ -37,54 +37,19 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Interact with caches
-    Cache {
-        #[command(flatten)]
-        common: Common,
-        #[command(subcommand)]
-        operation: CacheCommand,
-    },
+    Cache(Deferred<Group<CacheCommand>>),
     /// Interact with topics
-    Topic {
-        #[command(flatten)]
-        common: Common,
-        #[command(subcommand)]
-        operation: TopicCommand,
-    },
+    Topic(Deferred<Group<TopicCommand>>),
     /// Interact with dictionaries
-    Dictionary {
-        #[command(flatten)]
-        common: Common,
-        #[command(subcommand)]
-        operation: DictionaryCommand,
-    },
+    Dictionary(Deferred<Group<DictionaryCommand>>),
     /// Interact with lists
-    List {
-        #[command(flatten)]
-        common: Common,
-        #[command(subcommand)]
-        operation: ListCommand,
-    },
+    List(Deferred<Group<ListCommand>>),
     /// Interact with sets
-    Set {
-        #[command(flatten)]
-        common: Common,
-        #[command(subcommand)]
-        operation: SetCommand,
-    },
+    Set(Deferred<Group<SetCommand>>),
     /// Interact with sorted sets
-    SortedSet {
-        #[command(flatten)]
-        common: Common,
-        #[command(subcommand)]
-        operation: SortedSetCommand,
-    },
+    SortedSet(Deferred<Group<SortedSetCommand>>),
     /// Interact with leaderboards
-    Leaderboard {
-        #[command(flatten)]
-        common: Common,
-        #[command(subcommand)]
-        operation: LeaderboardCommand,
-    },
+    Leaderboard(Deferred<Group<LeaderboardCommand>>),
     /// Configure credentials
     Configure(ConfigureArgs),
     /// Print a script that completes commands in a shell
@@ -102,6 +67,44 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<OsString>,
     },
+}
+
+/// Commands that ask a server, and what all of them take.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Group<C: Subcommand> {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) operation: C,
+}
+
+/// Arguments whose grammar is only put together where it is needed: a cold `cache get` does not wait
+/// for that of forty other commands.
+#[derive(Debug)]
+pub(crate) struct Deferred<A>(pub(crate) A);
+
+impl<A: clap::Args> clap::FromArgMatches for Deferred<A> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        A::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+impl<A: clap::Args> clap::Args for Deferred<A> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.defer(|command| {
+            // The help of a command is what its variant says, not what the arguments' type does.
+            let about = command.get_about().cloned().unwrap_or_default();
+            A::augment_args(command).about(about).long_about(None)
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
 }
 
 /// What every command that asks a server takes.

@@ -44,7 +44,7 @@ use kura_wire::{CacheClient, ChannelOptions, KeepAlive};
 
 use crate::access::Access;
 use crate::answer::Answer;
-use crate::args::{AccountCommand, Args, Command, Common, Credential};
+use crate::args::{AccountCommand, Args, Command, Common, Credential, Deferred, Group};
 use crate::caller::Caller;
 use crate::error::CliError;
 use crate::output::Output;
@@ -84,26 +84,26 @@ fn run(args: Args) -> Result<Outcome, CliError> {
     let Args { profile, ca, command, .. } = args;
     let files = Files::locate()?;
     match command {
-        Command::Cache { common, operation } => {
+        Command::Cache(Deferred(Group { common, operation })) => {
             let printed = common.printing.is_printed_text();
             ask(&files, &profile, common, ca, async |caller| cache::run(caller, operation, printed).await)
         }
-        Command::Dictionary { common, operation } => {
+        Command::Dictionary(Deferred(Group { common, operation })) => {
             ask(&files, &profile, common, ca, async |caller| dictionary::run(caller, operation).await)
         }
-        Command::List { common, operation } => {
+        Command::List(Deferred(Group { common, operation })) => {
             ask(&files, &profile, common, ca, async |caller| list::run(caller, operation).await)
         }
-        Command::Set { common, operation } => {
+        Command::Set(Deferred(Group { common, operation })) => {
             ask(&files, &profile, common, ca, async |caller| set::run(caller, operation).await)
         }
-        Command::SortedSet { common, operation } => {
+        Command::SortedSet(Deferred(Group { common, operation })) => {
             ask(&files, &profile, common, ca, async |caller| sorted_set::run(caller, operation).await)
         }
-        Command::Leaderboard { common, operation } => {
+        Command::Leaderboard(Deferred(Group { common, operation })) => {
             ask(&files, &profile, common, ca, async |caller| leaderboard::run(caller, operation).await)
         }
-        Command::Topic { common, operation } => {
+        Command::Topic(Deferred(Group { common, operation })) => {
             let caller = connect(&files, &profile, common.credential, ca)?;
             let mut output = Output::open(common.printing)?;
             block_on(topic::run(&caller, operation, &mut output))

@@ -57,7 +57,7 @@ async fn standard_input_is_a_value_byte_for_byte() {
     assert_eq!(ran.ok(), "2\n");
     let (request, _) =
         sent::<wire::SetUnionRequest>(&scs("SetUnion"), "set add s --stdin", wire::SetUnionResponse {}).await;
-    assert_eq!(request.elements, [value.clone()]);
+    assert_eq!(request.elements, std::slice::from_ref(&value));
     let (request, _) = sent::<wire::SortedSetPutRequest>(
         &scs("SortedSetPut"),
         "sorted-set put z --stdin --score -1.5",

@@ -217,10 +217,7 @@ fn collections_do_what_their_commands_say() {
         ("leaderboard length b", "0\n"),
         ("leaderboard upsert b 1=10 2=20 3=20", ""),
         ("leaderboard by-rank b", "0\t1\t10\n1\t2\t20\n2\t3\t20\n"),
-        (
-            "leaderboard by-rank b --end 1 --order descending --json",
-            "{\"elements\":[{\"rank\":0,\"id\":3,\"score\":20.0}]}\n",
-        ),
+        ("leaderboard by-rank b --start 2 --order descending", "2\t1\t10\n"),
         ("leaderboard by-score b --min 11 --limit 1", "1\t2\t20\n"),
         ("leaderboard by-score b --below 20", "0\t1\t10\n"),
         ("leaderboard rank b 2 9 1", "1\t2\t20\n0\t1\t10\n"),

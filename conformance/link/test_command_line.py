@@ -7,18 +7,23 @@ import sys
 
 import pytest
 
+from command_line import CommandLine
 from conftest import CONSUMER, REGION
 
 # Version 1 comes from pip; version 2 is Debian's package.
+PYTHONS = {"v1": sys.executable, "v2": "/usr/bin/python3"}
 COMMAND_LINES = {"v1": [sys.executable, "-m", "awscli"], "v2": ["/usr/bin/aws"]}
 
 
 @pytest.fixture(params=COMMAND_LINES)
-def version(request, server):
+def version(request, server, tmp_path):
     """Makes `aws` that version's command line."""
-    server.command_line = COMMAND_LINES[request.param]
-    said = subprocess.run([*server.command_line, "--version"], capture_output=True, text=True, timeout=60).stdout
+    command = COMMAND_LINES[request.param]
+    said = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60).stdout
     assert said.startswith(f"aws-cli/{request.param[1:]}."), f"{said!r}: apt-get install awscli for version 2"
+    server.command_line = CommandLine(PYTHONS[request.param], tmp_path)
+    yield
+    server.command_line.stop()
 
 
 def aws(server, *arguments, fails=False, text=False):
@@ -31,14 +36,14 @@ def aws(server, *arguments, fails=False, text=False):
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_MAX_ATTEMPTS": "1",
     }
-    command = [*server.command_line, "--endpoint-url", server.url, "--output", "json", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert (done.returncode != 0) == fails, done.stderr
+    command = ["--endpoint-url", server.url, "--output", "json", *arguments]
+    status, out, err = server.command_line.run(command, environment)
+    assert (status != 0) == fails, err
     if fails:
-        return done.stderr
+        return err
     if text:
-        return done.stdout
-    return json.loads(done.stdout) if done.stdout.strip() else None
+        return out
+    return json.loads(out) if out.strip() else None
 
 
 @pytest.mark.usefixtures("version")

@@ -6,6 +6,7 @@ import json
 import time
 
 import server  # first: it sets the trusted roots  # isort: skip
+from momento import CacheClient, Configurations
 from momento.responses import CacheGet, CacheSet, CreateCache
 
 CACHE = "check"
@@ -13,7 +14,7 @@ ITEMS = 100
 
 
 def main() -> None:
-    with server.Sync.cache() as client:
+    with CacheClient(Configurations.Laptop.latest(), server.credentials(), server.DEFAULT_TTL) as client:
         made = client.create_cache(CACHE)
         expect(made, (CreateCache.Success, CreateCache.CacheAlreadyExists))
         expect(client.set(CACHE, "foo", "bar"), CacheSet.Success)

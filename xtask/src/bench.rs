@@ -20,7 +20,8 @@ pub(crate) struct Arguments {
 
 /// Builds in release and measures everything.
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
-    let packages = ["-p", "kura", "-p", "kura-bench", "-p", "kura-load", "-p", "kura-yardstick"];
+    let packages =
+        ["-p", "kura", "-p", "kura-bench", "-p", "kura-load", "-p", "kura-yardstick", "-p", "kura-netns"];
     Run::new("cargo").args(["build", "--locked", "--release"]).args(packages).shown()?;
     measure(project, Profile::Release, &project.source("bench/results"), arguments.quick).map(drop)
 }

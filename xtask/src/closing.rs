@@ -5,7 +5,10 @@ pub(crate) fn closing_lines(lines: &[String]) -> Vec<String> {
     let mut closing = Vec::new();
     closing.extend(cargo_test(lines));
     closing.extend(
-        lines.iter().filter(|line| is_pytest(line) || is_node(line)).map(|line| line.trim().to_owned()),
+        lines
+            .iter()
+            .filter(|line| is_pytest(line) || is_node(line) || is_schemathesis(line))
+            .map(|line| line.trim().to_owned()),
     );
     closing
 }
@@ -52,6 +55,11 @@ fn is_node(line: &str) -> bool {
     let name = words.next();
     let number = words.next().is_some_and(|word| word.parse::<u64>().is_ok());
     matches!(name, Some("tests" | "pass" | "fail" | "skipped" | "todo")) && number && words.next().is_none()
+}
+
+/// `1302 generated, 1302 passed, 26 skipped`.
+fn is_schemathesis(line: &str) -> bool {
+    line.contains(" generated, ") && line.trim().starts_with(|c: char| c.is_ascii_digit())
 }
 
 #[cfg(test)]

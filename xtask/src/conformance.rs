@@ -18,6 +18,12 @@ use crate::{
 /// The article's cell, under a name of our own: the one the suites and the demo talk to.
 pub(crate) const CELL: &str = "cell-ap-northeast-1-1.kura.internal";
 
+/// Where protosocket is served: in plaintext in local mode.
+const PROTOSOCKET: &str = "127.0.0.1:9004";
+
+/// Where the local server takes outages, for tests of how clients bear them.
+const TEST_ADMIN: &str = "127.0.0.1:9090";
+
 /// The longest suite waits for many time-to-lives to pass.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
@@ -30,6 +36,10 @@ pub(crate) enum Client {
     Python,
     /// The Node package `@gomomento/sdk`.
     Node,
+    /// The package for pages `@gomomento/sdk-web`, over grpc-web.
+    Web,
+    /// `schemathesis`, which holds the HTTP API to its OpenAPI document.
+    Http,
 }
 
 /// How a client reaches the server and what it shows.
@@ -45,7 +55,7 @@ pub(crate) enum Mode {
 
 impl Client {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Rust, Self::Python, Self::Node];
+    pub(crate) const ALL: [Self; 5] = [Self::Rust, Self::Python, Self::Node, Self::Web, Self::Http];
 
     /// What the command line calls it.
     pub(crate) fn name(self) -> &'static str {
@@ -53,7 +63,15 @@ impl Client {
             Self::Rust => "rust",
             Self::Python => "python",
             Self::Node => "node",
+            Self::Web => "web",
+            Self::Http => "http",
         }
+    }
+
+    /// How it reaches the server, in turn. What credentials look like is nothing to the HTTP API, and
+    /// without any the document would be wrong about them.
+    pub(crate) fn modes(self) -> &'static [Mode] {
+        if self == Self::Http { &[Mode::V2] } else { &Mode::ALL }
     }
 }
 
@@ -84,6 +102,12 @@ pub(crate) fn stage(project: &Project, client: Client, mode: Mode) -> Result<Out
         Client::Node => {
             setup::node(project)?;
         }
+        Client::Web => {
+            setup::web(project)?;
+        }
+        Client::Http => {
+            setup::schemathesis(project)?;
+        }
     }
     let transcript = namespace::enter(project, CELL, &Job::Conformance { client, mode })?;
     let closing = closing_lines(&transcript.all);
@@ -100,12 +124,22 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
 
     let mut serve = Run::new(&kura).arg("serve");
     serve = match mode {
-        Mode::Local => serve.arg("--local"),
+        Mode::Local => {
+            serve.args(["--local", "--protosocket-listen", PROTOSOCKET, "--test-admin", TEST_ADMIN])
+        }
         Mode::V1 | Mode::V2 => {
             let serve = serve.arg("--data-dir").arg(&data).args(["--cell", CELL]);
-            serve.args(["--tls-listen", "127.0.0.1:443"])
+            let serve = serve.args(["--tls-listen", "127.0.0.1:443", "--protosocket-listen", PROTOSOCKET]);
+            // What is listed publicly has a zone in which nobody listens.
+            let private = format!("apne1-az1={PROTOSOCKET}");
+            let public = format!("{private},apne1-az4=127.0.0.1:9");
+            serve.args(["--advertise", &public, "--advertise-private", &private])
         }
     };
+    if client == Client::Web {
+        // Where the suite's page is from.
+        serve = serve.args(["--cors-origins", "http://page.test"]);
+    }
     let server = Server::start(&serve, &log)?;
     println!("{}", server.ready);
 
@@ -121,10 +155,23 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
             let dir = setup::node(project)?;
             Run::new("npm").args(["--silent", "test"]).dir(dir)
         }
+        Client::Web => {
+            let dir = setup::web(project)?;
+            Run::new("npm").args(["--silent", "test"]).dir(dir)
+        }
+        Client::Http => {
+            let create = Run::new(&kura).args(["cache", "create", "schemathesis", "--data-dir"]).arg(&data);
+            create.output()?;
+            Run::new(setup::schemathesis(project)?)
+                .arg(project.source("conformance/http/check.py"))
+                .env("PYTHONDONTWRITEBYTECODE", "1")
+        }
     };
     suite = suite.env("KURA_MODE", mode.name()).env("CI", "true").limit(LIMIT);
     suite = match mode {
-        Mode::Local => suite.env("KURA_HOST", "127.0.0.1").env("KURA_PORT", "8080"),
+        Mode::Local => {
+            suite.env("KURA_HOST", "127.0.0.1").env("KURA_PORT", "8080").env("KURA_TEST_ADMIN", TEST_ADMIN)
+        }
         Mode::V1 | Mode::V2 => {
             let printed = Run::new(&kura)
                 .args(["key", "create", "--data-dir"])
@@ -147,9 +194,18 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
+/// Builds what other suites take from the Rust one: its examples.
+pub(crate) fn build_examples(project: &Project) -> Result<()> {
+    in_rust_suite(project, "build").arg("--examples").shown().map(drop)
+}
+
 fn rust(project: &Project) -> Run {
+    in_rust_suite(project, "test")
+}
+
+fn in_rust_suite(project: &Project, command: &str) -> Run {
     Run::new("cargo")
-        .args(["test", "--locked", "--manifest-path"])
+        .args([command, "--locked", "--manifest-path"])
         .arg(project.source("conformance/rust/Cargo.toml"))
         .arg("--target-dir")
         .arg(project.target("conformance/rust"))

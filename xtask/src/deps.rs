@@ -41,7 +41,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "kura-front-protosocket",
-        &["kura-base", "kura-wire", "kura-commands", "kura-front"],
+        &["kura-wire", "kura-commands", "kura-front"],
         "a front end sees commands only",
     ),
     (
@@ -117,6 +117,7 @@ const ALLOWED_IN_TESTS: &[(&str, &[&str], &str)] = &[
         &["kura-store", "kura-engine", "kura-tokens"],
         "a front end is tested on a real store",
     ),
+    ("kura-front-protosocket", &["kura-store", "kura-tokens"], "a front end is tested on a real store"),
     (
         "kura-check",
         &["kura-commands", "kura-front", "kura-front-grpc"],

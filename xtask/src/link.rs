@@ -1,12 +1,13 @@
 //! The private link's suites: its wire APIs against boto3 and `aws`, its templates against cfn-lint, and the real
 //! `kura-link` with real packets, as root and as an unprivileged user.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::{
     closing::closing_lines,
+    conformance,
     output::{self, Stream},
     process::Run,
     project::Project,
@@ -38,21 +39,27 @@ pub(crate) fn oracle(project: &Project) -> Result<Outcome> {
 
 /// What packets do: as whoever runs this and, if that is root, as an unprivileged user too.
 pub(crate) fn packets(project: &Project) -> Result<Outcome> {
-    let mut remarks = Vec::new();
-    let mut run = |who: &str, user: Option<&str>| -> Result<()> {
+    conformance::build_examples(project)?;
+    let run = |who: &str, user: Option<&str>| -> Result<Vec<String>> {
         output::show(Stream::Out, format!("as {who}"));
         let closing = pytest(project, "conformance/link/packets", user)?;
-        remarks.extend(closing.into_iter().map(|line| format!("as {who}: {line}")));
-        Ok(())
+        Ok(closing.into_iter().map(|line| format!("as {who}: {line}")).collect())
     };
-    if rustix::process::geteuid().is_root() {
-        run("root", None)?;
-        run("an unprivileged user", Some(NOBODY))?;
-    } else {
-        run("an unprivileged user", None)?;
+    if !rustix::process::geteuid().is_root() {
+        let mut remarks = run("an unprivileged user", None)?;
         remarks.push("as root: not run, since this is not root".to_owned());
+        return Ok(Outcome::Passed(remarks));
     }
-    Ok(Outcome::Passed(remarks))
+    // What neither must install again.
+    setup::link_python(project)?;
+    // Both at once: the tests wait for silence most of the time, and each daemon is a world of its own.
+    let (as_root, as_nobody) = thread::scope(|scope| {
+        let as_nobody = scope.spawn(|| output::in_one_piece(|| run("an unprivileged user", Some(NOBODY))));
+        let as_root = run("root", None);
+        (as_root, as_nobody.join())
+    });
+    let as_nobody = as_nobody.map_err(|_| anyhow!("the thread of the unprivileged run ended early"))?;
+    Ok(Outcome::Passed([as_root?, as_nobody?].concat()))
 }
 
 /// Runs a suite; its closing line and what it left out.

@@ -24,6 +24,9 @@ use crate::{conformance, process::Run, project::Project};
 /// The names of a cell that a client resolves, after the cell's own.
 pub(crate) const NAMES: [&str; 4] = ["cache.", "control.", "token.", "api.cache."];
 
+/// What the Web SDK puts before it.
+const WEB_NAMES: [&str; 3] = ["web.cache.", "web.control.", "web.token."];
+
 /// The start of this program inside the namespaces.
 #[derive(clap::Args)]
 pub(crate) struct Inside {
@@ -151,7 +154,7 @@ fn furnish(project: &Project, cell: &str) -> Result<()> {
 }
 
 fn hosts(cell: &str) -> String {
-    let names: Vec<String> = NAMES.iter().map(|prefix| format!("{prefix}{cell}")).collect();
+    let names: Vec<String> = NAMES.iter().chain(&WEB_NAMES).map(|prefix| format!("{prefix}{cell}")).collect();
     format!("127.0.0.1 localhost\n127.0.0.1 {cell} {}\n", names.join(" "))
 }
 
@@ -243,7 +246,8 @@ mod tests {
         assert_eq!(
             hosts("c.internal"),
             "127.0.0.1 localhost\n\
-             127.0.0.1 c.internal cache.c.internal control.c.internal token.c.internal api.cache.c.internal\n"
+             127.0.0.1 c.internal cache.c.internal control.c.internal token.c.internal api.cache.c.internal \
+             web.cache.c.internal web.control.c.internal web.token.c.internal\n"
         );
     }
 

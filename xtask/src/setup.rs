@@ -54,6 +54,8 @@ pub(crate) fn everything(project: &Project) -> Result<()> {
     python(project)?;
     link_python(project)?;
     node(project)?;
+    web(project)?;
+    schemathesis(project)?;
     cargo_deny(project)?;
     Ok(())
 }
@@ -133,8 +135,23 @@ fn venv(project: &Project, place: &str, requirements: &str) -> Result<PathBuf> {
 
 /// A directory with the Node suite and the pinned SDK beside it: Node looks for packages next to the file that asks.
 pub(crate) fn node(project: &Project) -> Result<PathBuf> {
-    let source = project.source("conformance/node");
-    let dir = project.target("conformance/node");
+    npm(project, "conformance/node")
+}
+
+/// The same for the Web SDK.
+pub(crate) fn web(project: &Project) -> Result<PathBuf> {
+    npm(project, "conformance/web")
+}
+
+/// A virtual environment with the pinned schemathesis; its interpreter.
+pub(crate) fn schemathesis(project: &Project) -> Result<PathBuf> {
+    let requirements = "conformance/http/requirements.txt";
+    venv(project, "conformance/http", requirements).map(|bin| bin.join("python"))
+}
+
+fn npm(project: &Project, suite: &str) -> Result<PathBuf> {
+    let source = project.source(suite);
+    let dir = project.target(suite);
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let stamp = Stamp::new(
         dir.join("node_modules/.installed-from"),

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::{
     bench,
     closing::closing_lines,
-    conformance::{self, Client, Mode},
+    conformance::{self, Client},
     deps, link,
     process::Run,
     project::{Profile, Project},
@@ -65,7 +65,7 @@ fn stages(project: &Project) -> Vec<Stage<'_>> {
         Stage::new("bench", || bench::smoke(project)).with_programs(),
     ];
     for client in Client::ALL {
-        for mode in Mode::ALL {
+        for &mode in client.modes() {
             let name = format!("conformance-{}-{}", client.name(), mode.name());
             let stage = Stage::new(name, move || conformance::stage(project, client, mode));
             stages.push(stage.with_programs().beside());

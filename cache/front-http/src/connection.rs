@@ -62,11 +62,11 @@ impl Peer {
     }
 
     /// Takes a request as far as its head alone decides.
-    pub(crate) fn admit(&self, parts: &Parts) -> Result<Admitted, Response<Content>> {
+    pub(crate) fn admit(&self, parts: &Parts) -> Result<Admitted, Box<Response<Content>>> {
         if let Some(answer) = self.http.cors.preflight(&parts.method, &parts.headers) {
-            return Err(answer);
+            return Err(Box::new(answer));
         }
-        self.check(parts).map_err(|(form, problem)| self.finish(parts, problem.into_response(form)))
+        self.check(parts).map_err(|(form, problem)| Box::new(self.finish(parts, problem.into_response(form))))
     }
 
     /// Answers a request that was admitted.
@@ -95,7 +95,7 @@ impl Peer {
         let (parts, body) = request.into_parts();
         match self.admit(&parts) {
             Ok(admitted) => self.answer(admitted, &parts, body).await,
-            Err(refused) => refused,
+            Err(refused) => *refused,
         }
     }
 

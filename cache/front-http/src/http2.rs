@@ -27,7 +27,7 @@ impl Peer {
             Ok(admitted) => admitted,
             Err(refused) => {
                 // Refusals are small, so they wait for no window.
-                if let (head, Content::Whole(bytes, _)) = split(refused)
+                if let (head, Content::Whole(bytes, _)) = split(*refused)
                     && let Ok(mut stream) = respond.send_response(head, bytes.is_empty())
                     && !bytes.is_empty()
                 {

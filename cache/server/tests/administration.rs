@@ -196,7 +196,10 @@ fn a_data_directory_locked_by_something_silent_is_said_to_be_in_use() {
 #[test]
 fn hosts_prints_one_line_for_the_cell() {
     let kura = Kura::new();
-    let names = |cell: &str| format!("{cell} cache.{cell} control.{cell} token.{cell} api.cache.{cell}\n");
+    let web = |cell: &str| format!("web.cache.{cell} web.control.{cell} web.token.{cell}\n");
+    let names = |cell: &str| {
+        format!("{cell} cache.{cell} control.{cell} token.{cell} api.cache.{cell} {}", web(cell))
+    };
     assert_eq!(kura.ok(&["hosts"]), format!("127.0.0.1 {}", names("cell-1.kura.internal")));
     let other = kura.ok(&["hosts", "10.0.0.7", "--cell", "c.test"]);
     assert_eq!(other, format!("10.0.0.7 {}", names("c.test")));

@@ -6,10 +6,11 @@ mod common;
 mod permissions_support;
 
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use common::raw::{Answer, Connection, GET, frame};
 use common::{PATIENCE, Server, kura_says};
+use kura_base::{Clock, Millis, SystemClock};
 use kura_wire::Code;
 use kura_wire::protos::auth::generate_api_token_request::{Expires, Expiry, Never};
 use kura_wire::protos::auth::{
@@ -58,7 +59,7 @@ async fn get(connection: &Connection, token: &str) -> Answer {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemClock.now().epoch_seconds()
 }
 
 #[tokio::test]
@@ -200,11 +201,11 @@ async fn a_token_ends_at_the_second_that_its_maker_was_told() {
         GenerateDisposableTokenRequest { expires: Some(expires), ..request(all_data(Role::ReadWrite)) };
     let made = call(&connection, DISPOSABLE, "", &asked).await;
     let made = message::<GenerateDisposableTokenResponse>(&made);
-    let end = UNIX_EPOCH + Duration::from_secs(made.valid_until);
+    let end = Millis(made.valid_until * 1000);
     loop {
-        let before = SystemTime::now();
+        let before = SystemClock.now();
         let answer = get(&connection, &made.api_key).await;
-        let after = SystemTime::now();
+        let after = SystemClock.now();
         match answer.code {
             Code::Ok => assert!(before < end, "it is good at its end"),
             Code::Unauthenticated => {
@@ -214,7 +215,7 @@ async fn a_token_ends_at_the_second_that_its_maker_was_told() {
             }
             _ => panic!("{answer:?}"),
         }
-        assert!(after < end + PATIENCE, "it does not end");
+        assert!(after < end.plus(PATIENCE), "it does not end");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

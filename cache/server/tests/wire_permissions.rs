@@ -5,13 +5,21 @@
 mod common;
 mod permissions_support;
 
-use common::Server;
-use common::raw::{Connection, frame};
+use common::raw::{Connection, frame, send};
+use common::{PATIENCE, Server};
 use kura_wire::Code;
-use kura_wire::protos::cache_client::{GetBatchRequest, GetRequest, KeysExistRequest, SetBatchRequest};
+use kura_wire::protos::cache_client::{
+    GetBatchRequest, GetRequest, KeysExistRequest, SetBatchRequest, pubsub,
+};
+use kura_wire::protos::token::{GenerateDisposableTokenRequest, GenerateDisposableTokenResponse};
 use permissions_support::calls::{CALLS, Does, set, union_store};
-use permissions_support::{ROLES, Role, Selects, all_data, explicit, functions, items, token, topics};
+use permissions_support::{
+    DISPOSABLE, ROLES, Role, Selects, all_data, explicit, functions, items, message, request, token, topics,
+};
 use prost::Message;
+
+const PUBLISH: &str = "/cache_client.pubsub.Pubsub/Publish";
+const SUBSCRIBE: &str = "/cache_client.pubsub.Pubsub/Subscribe";
 
 /// What a call with this token ends with.
 async fn code(connection: &Connection, path: &str, token: &str, cache: &str, message: &[u8]) -> Code {
@@ -146,5 +154,89 @@ async fn managing_is_for_superusers_whatever_else_a_token_allows() {
         assert!(denied.words.starts_with("Insufficient permissions"), "{denied:?}");
         let done = connection.call(&path, &[], frame(message)).await;
         assert_eq!(done.code, allowed, "{method}: {done:?}");
+    }
+}
+
+/// What publishing and subscribing end with. A subscription that stands is given up at once.
+async fn on_topic(connection: &Connection, token: &str, cache: &str, topic: &str) -> [Code; 2] {
+    let publish = pubsub::PublishRequest {
+        cache_name: cache.to_owned(),
+        topic: topic.to_owned(),
+        value: Some(pubsub::TopicValue { kind: Some(pubsub::topic_value::Kind::Text("v".to_owned())) }),
+    };
+    let subscribe = pubsub::SubscriptionRequest {
+        cache_name: cache.to_owned(),
+        topic: topic.to_owned(),
+        ..Default::default()
+    };
+    let published = code(connection, PUBLISH, token, cache, &publish.encode_to_vec()).await;
+    let metadata = [("authorization", token.as_bytes())];
+    let (response, mut stream) = connection.begin(SUBSCRIBE, &metadata).await;
+    send(&mut stream, frame(&subscribe.encode_to_vec())).await;
+    let head = tokio::time::timeout(PATIENCE, response).await.unwrap().unwrap();
+    let subscribed = match head.headers().get("grpc-status") {
+        Some(status) => Code::from_trailer(status.as_bytes()),
+        None => Code::Ok,
+    };
+    stream.send_reset(h2::Reason::CANCEL);
+    [published, subscribed]
+}
+
+#[tokio::test]
+async fn each_role_reaches_the_topics_that_its_selector_says_and_nothing_else() {
+    let (_server, connection) = server().await;
+    let targets = [("c", "t"), ("c", "t2"), ("c", "room-1"), ("d", "t"), ("d", "room-1")];
+    for role in ROLES {
+        for cache in [None, Some("c")] {
+            for selects in [Selects::All, Selects::One("t"), Selects::Prefix("room-")] {
+                let token = token(&connection, explicit([topics(role, cache, selects)])).await;
+                for (target, topic) in targets {
+                    let reached = cache.is_none_or(|cache| cache == target) && selects.is(topic);
+                    let expected = [role.writes(), role.reads()]
+                        .map(|may| if may && reached { Code::Ok } else { Code::PermissionDenied });
+                    let found = on_topic(&connection, &token, target, topic).await;
+                    assert_eq!(found, expected, "{topic} in {target} with {role:?} {cache:?} {selects:?}");
+                }
+            }
+        }
+    }
+    for permissions in [explicit([items(Role::ReadWrite, None, Selects::All)]), explicit([functions()])] {
+        let token = token(&connection, permissions).await;
+        for cache in ["c", "nowhere"] {
+            assert_eq!(on_topic(&connection, &token, cache, "t").await, [Code::PermissionDenied; 2]);
+        }
+    }
+    let everything = token(&connection, all_data(Role::ReadWrite)).await;
+    assert_eq!(on_topic(&connection, &everything, "nowhere", "t").await, [Code::NotFound; 2]);
+}
+
+#[tokio::test]
+async fn subscribers_are_told_the_id_of_the_token_that_published() {
+    let (_server, connection) = server().await;
+    let made = connection.call(
+        DISPOSABLE,
+        &[],
+        frame(
+            &GenerateDisposableTokenRequest {
+                token_id: "till-7".to_owned(),
+                ..request(all_data(Role::ReadWrite))
+            }
+            .encode_to_vec(),
+        ),
+    );
+    let token = message::<GenerateDisposableTokenResponse>(&made.await).api_key;
+    assert_eq!(on_topic(&connection, &token, "c", "t").await, [Code::Ok; 2]);
+    let subscribe = pubsub::SubscriptionRequest {
+        cache_name: "c".to_owned(),
+        topic: "t".to_owned(),
+        ..Default::default()
+    };
+    let (response, mut stream) = connection.begin(SUBSCRIBE, &[]).await;
+    send(&mut stream, frame(&subscribe.encode_to_vec())).await;
+    let mut body = tokio::time::timeout(PATIENCE, response).await.unwrap().unwrap().into_body();
+    let mut seen = Vec::new();
+    while !seen.windows(6).any(|window| window == b"till-7") {
+        let chunk = tokio::time::timeout(PATIENCE, body.data()).await.unwrap().unwrap().unwrap();
+        seen.extend_from_slice(&chunk);
     }
 }

@@ -3,6 +3,8 @@
 //! Sizes cross the border between small collections and large ones, and calls the one between
 //! what is done at once and what takes long.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
+
 mod model;
 
 use std::sync::Arc;

@@ -11,6 +11,9 @@ import tempfile
 import boto3
 import botocore.config
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from command_line import CommandLine  # noqa: E402
+
 REGION = "ap-northeast-1"
 CONSUMER = "000000000000"
 PROVIDER = "111111111111"
@@ -41,7 +44,16 @@ class Program:
         ids = [f"--reuid={user()}", f"--regid={user()}", "--clear-groups"]
         self.command = [] if user() is None else ["setpriv", *ids, "--"]
 
+        self.aws_ = None
+
+    def aws(self):
+        """The `aws` command line."""
+        self.aws_ = self.aws_ or CommandLine(sys.executable, self.dir)
+        return self.aws_
+
     def remove(self):
+        if self.aws_:
+            self.aws_.stop()
         shutil.rmtree(self.dir)
 
 
@@ -104,10 +116,10 @@ class Daemon:
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
             "AWS_MAX_ATTEMPTS": "1",
         }
-        command = [sys.executable, "-m", "awscli", "--endpoint-url", given["AWS_ENDPOINT_URL"], "--output", "json"]
-        done = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, timeout=LIMIT)
-        assert done.returncode == 0, f"aws {' '.join(arguments)}: {done.stderr}"
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        words = ["--endpoint-url", given["AWS_ENDPOINT_URL"], "--output", "json", *arguments]
+        status, out, err = self.program.aws().run(words, environment)
+        assert status == 0, f"aws {' '.join(arguments)}: {err}"
+        return json.loads(out) if out.strip() else None
 
     def interface(self, holder, address=None):
         """What `status` counts at a network interface, found by its holder or its address."""

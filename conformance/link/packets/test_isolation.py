@@ -207,7 +207,8 @@ def test_root_of_an_instance_cannot_change_its_rules(scene, me):
         source = address.split("/")[0]
         found = client.agent("connect", to=other.address, port=7000, patience=SILENCE, source=source)
         assert "name" not in found
-        client.as_root("ip", "address", "delete", address, "dev", "eth0")
+        # Unless the daemon has: it takes away what it did not plan.
+        client.as_root("sh", "-c", f"ip address delete {address} dev eth0 || ! ip address show eth0 | grep -qw {source}")
     # The router itself takes questions of names and nothing else.
     gateway = client.as_root("ip", "-j", "route", "show", "default")
     assert "name" not in client.agent("connect", to=gateway.split('"gateway":"')[1].split('"')[0], port=22, patience=SILENCE)

@@ -5,10 +5,13 @@ mod connection;
 mod endpoint;
 mod fields;
 mod frames;
+mod http_query;
 mod increment;
 mod leaderboard;
 mod percent;
 mod permissions;
+mod protosocket;
+mod protosocket_stream;
 mod record;
 mod request;
 mod response_head;
@@ -17,6 +20,7 @@ mod timeout;
 mod token_claims;
 mod token_forged;
 mod v1_key;
+mod web_frames;
 
 use crate::Target;
 
@@ -31,6 +35,8 @@ pub fn all() -> Vec<Target> {
         request::TARGET,
         connection::TARGET,
         timeout::TARGET,
+        protosocket::TARGET,
+        protosocket_stream::TARGET,
         frames::TARGET,
         response_head::TARGET,
         percent::TARGET,
@@ -41,5 +47,7 @@ pub fn all() -> Vec<Target> {
         permissions::TARGET,
         record::TARGET,
         increment::TARGET,
+        http_query::TARGET,
+        web_frames::TARGET,
     ]
 }

@@ -80,7 +80,7 @@ impl Link {
             tracing::warn!(%stack, "a stack that a crash interrupted was rolled back");
         }
         world.sync()?;
-        let launched = world.state().instances.keys().cloned().collect();
+        let launched = launched(world.state(), &dir);
         let fabric = Fabric::open(&dir, Program::current()?)?;
         let resolvers = Resolvers::new(options.upstream.clone());
         let kernel =
@@ -318,6 +318,15 @@ impl Kernel {
         }
         self.launched.retain(|id| state.instances.contains_key(id));
     }
+}
+
+/// The instances whose user data is not to be started any more. It is started at most once, as on AWS: its log is made
+/// right before, and where a daemon ended before that, the next one starts it.
+fn launched(state: &State, dir: &Path) -> BTreeSet<InstanceId> {
+    let all = state.instances.iter();
+    let done = all
+        .filter(|(id, instance)| instance.user_data.is_none() || user_data::log(dir, id.as_str()).exists());
+    done.map(|(id, _)| id.clone()).collect()
 }
 
 /// What running a command inside an instance takes.

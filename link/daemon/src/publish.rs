@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::world::open_account;
 
+/// The port of the protosocket protocol, which clients speak to the cell's cache. name.
+const PROTOSOCKET: u16 = 9004;
+
 /// What to publish.
 #[derive(Clone, Debug, Serialize, Deserialize, clap::Args)]
 pub struct Publication {
@@ -31,8 +34,9 @@ pub struct Publication {
     /// The address of 203.0.113.0/24 that the names have on the public side
     #[arg(long, value_name = "ADDRESS")]
     pub public_address: Option<Ipv4Addr>,
-    /// Ports to listen on; connections keep their port when the target has none of its own
-    #[arg(long = "listen-port", value_name = "PORT", default_value = "443")]
+    /// Ports to listen on: the first leads to the target's port, the others keep theirs; 9004, the protosocket
+    /// protocol's, is listened on for the cache. name only
+    #[arg(long = "listen-port", value_name = "PORT", default_values_t = [443, PROTOSOCKET])]
     pub ports: Vec<u16>,
     /// Who may connect, by ARN such as arn:aws:iam::000000000000:root
     #[arg(long = "allow", value_name = "ARN", default_value = "*")]
@@ -86,8 +90,11 @@ pub fn publish(world: &mut dyn Cloud, publication: &Publication) -> Result<Vec<P
             )
         })?;
         let label = format!("{}-{}", publication.name, parameter.trim_end_matches("servicename"));
-        let balancer =
-            load_balancer(world, publication, &destination, &label, Scheme::Internal, &subnets, vec![])?;
+        let speaks = |port: &u16| *port != PROTOSOCKET || parameter == "cacheservicename";
+        let ports: Vec<u16> = publication.ports.iter().copied().filter(speaks).collect();
+        let scheme = Scheme::Internal;
+        let place = Front { label: &label, scheme, ports: &ports, subnets: &subnets, public_address: None };
+        let balancer = load_balancer(world, publication, &destination, &place)?;
         let service = offer(world, publication, &destination.account, balancer, &name)?;
         published.push(Published {
             parameter: parameter.to_owned(),
@@ -100,7 +107,14 @@ pub fn publish(world: &mut dyn Cloud, publication: &Publication) -> Result<Vec<P
         let scheme = Scheme::InternetFacing;
         // One node, so that a public connection crosses as many hops as a private one.
         let subnet = subnets.iter().take(1).cloned().collect::<Vec<_>>();
-        load_balancer(world, publication, &destination, &label, scheme, &subnet, vec![Some(address)])?;
+        let place = Front {
+            label: &label,
+            scheme,
+            ports: &publication.ports,
+            subnets: &subnet,
+            public_address: Some(address),
+        };
+        load_balancer(world, publication, &destination, &place)?;
         for published in &published {
             let name = published.private_dns.clone();
             let record = Change::PublicRecord { name, addresses: BTreeSet::from([address]) };
@@ -108,6 +122,15 @@ pub fn publish(world: &mut dyn Cloud, publication: &Publication) -> Result<Vec<P
         }
     }
     Ok(published)
+}
+
+/// One load balancer of a publication.
+struct Front<'a> {
+    label: &'a str,
+    scheme: Scheme,
+    ports: &'a [u16],
+    subnets: &'a [SubnetId],
+    public_address: Option<Ipv4Addr>,
 }
 
 /// The template's parameter for a cell's name.
@@ -187,11 +210,9 @@ fn load_balancer(
     world: &mut dyn Cloud,
     publication: &Publication,
     destination: &Destination,
-    label: &str,
-    scheme: Scheme,
-    subnets: &[SubnetId],
-    public_addresses: Vec<Option<Ipv4Addr>>,
+    front: &Front<'_>,
 ) -> Result<LoadBalancerArn, Error> {
+    let Front { label, scheme, ports, subnets, public_address } = *front;
     let account = &destination.account;
     let region = world.state().region.clone();
     let tail = world.hex(16);
@@ -211,7 +232,7 @@ fn load_balancer(
         scheme,
         nodes,
         groups: BTreeSet::new(),
-        public_addresses,
+        public_addresses: public_address.into_iter().map(Some).collect(),
         tags: Tags::new(),
     };
     world.change(account, change, None)?;
@@ -222,8 +243,8 @@ fn load_balancer(
         deletion_protection: None,
     };
     world.change(account, cross_zone, None)?;
-    for port in &publication.ports {
-        let target_port = if publication.ports.len() == 1 { destination.port } else { *port };
+    for port in ports {
+        let target_port = if ports.first() == Some(port) { destination.port } else { *port };
         let tail = world.hex(16);
         let name = format!("{label}-{port}");
         let group = TargetGroupArn::new(arn("targetgroup", &format!("{name}/{tail}")));

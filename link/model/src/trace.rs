@@ -119,6 +119,9 @@ pub struct NodeHop {
     pub load_balancer: String,
     pub zone: String,
     pub address: Ipv4Addr,
+    /// The load balancer's groups that the connection is not held against, because it comes by an endpoint: AWS would
+    /// ask them, unless told not to (`EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`).
+    pub groups_not_asked: Vec<String>,
     pub listener: Option<String>,
     pub targets: Vec<TargetHop>,
 }

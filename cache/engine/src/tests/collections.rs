@@ -71,10 +71,12 @@ fn op(keys: u8) -> impl Strategy<Value = Op> {
     ]
 }
 
+type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+
 #[derive(Clone, Debug, PartialEq)]
 enum Model {
     Scalar(Vec<u8>),
-    Dictionary(BTreeMap<Vec<u8>, Vec<u8>>),
+    Dictionary(Map),
     SortedSet(BTreeMap<Vec<u8>, f64>),
 }
 
@@ -92,7 +94,8 @@ struct Pair {
     engine: Engine,
     ks: Keyspace,
     map: HashMap<u8, (Model, Millis)>,
-    kept: Vec<(crate::Fields, BTreeMap<Vec<u8>, Vec<u8>>)>,
+    /// Windows with what they must show.
+    kept: Vec<(crate::Fields, Map)>,
     now: Millis,
     roomy: bool,
 }

@@ -96,7 +96,7 @@ pub fn read(mut stream: TcpStream) -> Response {
     let mut all = Vec::new();
     // A peer that closes with bytes of ours unread resets the connection: what came is the answer.
     let _ = stream.read_to_end(&mut all);
-    let end = all.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
+    let end = all.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
     let head = String::from_utf8(all[..end].to_vec()).unwrap();
     let mut lines = head.split("\r\n");
     let mut first = lines.next().unwrap().splitn(3, ' ').skip(1);

@@ -113,12 +113,11 @@ pub(super) async fn step(world: &mut World, name: &'static str) {
         8..10 => {
             use protos::list_fetch_request::{EndIndex, StartIndex};
             let (start, end) = (world.index(length), world.index(length));
+            // A bound that is not set is none.
             let request = protos::ListFetchRequest {
                 list_name,
-                start_index: Some(
-                    start.map_or(StartIndex::UnboundedStart(Unbounded {}), StartIndex::InclusiveStart),
-                ),
-                end_index: Some(end.map_or(EndIndex::UnboundedEnd(Unbounded {}), EndIndex::ExclusiveEnd)),
+                start_index: start.map(StartIndex::InclusiveStart),
+                end_index: end.map(EndIndex::ExclusiveEnd),
             };
             let Some(answer) = world.send(&call("ListFetch", &request), other).await else { return };
             use protos::list_fetch_response::List;

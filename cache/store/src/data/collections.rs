@@ -42,6 +42,13 @@ impl Load {
         Self { elements, ..Self::default() }
     }
 
+    /// The work of looking for so many elements of a collection and copying them, if they are
+    /// as large as its elements are on average.
+    pub(super) fn of_part(collection: &impl Collection, elements: usize) -> Self {
+        let scan = (collection.bytes() / collection.len().max(1)).saturating_mul(elements as u64);
+        Self { elements, growth: 0, scan }
+    }
+
     /// The work of writing elements of these sizes.
     pub(super) fn of_bytes(sizes: impl ExactSizeIterator<Item = usize>) -> Self {
         let elements = sizes.len();
@@ -58,7 +65,7 @@ impl Load {
 pub(super) type Edited<R> = (Change, Result<R, DataError>);
 
 impl Data {
-    /// Reads a collection, as it is now even if the reading takes long.
+    /// Reads so many elements of a collection, as it is now even if the reading takes long.
     pub(super) fn read<C: Collection + Send + 'static, R>(
         &self,
         at: At<'_>,
@@ -66,7 +73,7 @@ impl Data {
         read: impl FnOnce(Option<C>) -> R + Send + 'static,
     ) -> Result<Outcome<R>, DataError> {
         let found = self.snapshot::<C>(at)?;
-        if Load::of_elements(elements).is_long() {
+        if found.as_ref().is_some_and(|found| Load::of_part(found, elements).is_long()) {
             Ok(Outcome::Long(Long::new(move || Ok(read(found)))))
         } else {
             Ok(Outcome::Done(read(found)))

@@ -71,8 +71,10 @@ impl Data {
                 self.read(at, 0, |found: Option<Set>| found.map_or(Missing, |set| Length(set.len())))
             }
             SetCommand::Pop { count, seed } => {
-                let all = self.snapshot::<Set>(at)?.map_or(0, |set| set.len());
-                let load = Load::of_elements(if count >= all { 0 } else { elements(count) });
+                let load = match self.snapshot::<Set>(at)? {
+                    Some(set) if count < set.len() => Load::of_part(&set, elements(count)),
+                    _ => Load::default(),
+                };
                 self.edit(at, load, move |set: &mut Set, held| {
                     if held.is_none() {
                         return (Change::Keep, Ok(Missing));

@@ -95,6 +95,12 @@ fn text(trace: &Trace) -> String {
         }
         for node in &path.nodes {
             lines.push(format!("  node     {} in {} at {}", node.load_balancer, node.zone, node.address));
+            if !node.groups_not_asked.is_empty() {
+                let groups = node.groups_not_asked.join(", ");
+                lines.push(format!(
+                    "    ingress  {groups} not asked: connections by endpoints pass beside; AWS asks"
+                ));
+            }
             for target in &node.targets {
                 let health = if target.is_healthy { "healthy" } else { "unhealthy" };
                 lines.push(if target.is_on_machine {

@@ -157,6 +157,10 @@ fn balance(view: &View<'_>, node: PlacedNode<'_>, port: u16, path: &mut Path) ->
         load_balancer: node.balancer.arn.to_string(),
         zone: node.zone.to_owned(),
         address: node.interface.address,
+        groups_not_asked: match path.endpoint {
+            Some(_) => node.balancer.groups.iter().map(ToString::to_string).collect(),
+            None => Vec::new(),
+        },
         listener: None,
         targets: Vec::new(),
     };
