@@ -62,6 +62,10 @@ def server(world, provider, folder):
 def test_the_official_client_sets_and_gets_through_an_endpoint(world, me, folder, server):
     instance, key = server
     services = world.publish(f"{instance.id}:443", f"cache.{CELL}", f"control.{CELL}", name="cell")
+    private_list = lambda: world.daemon.run("publish", "--name", "cell", "--private-list").strip()
+    assert private_list() == ""
+    unknown = world.daemon.ask("publish", "--name", "nobody", "--private-list")
+    assert unknown.returncode != 0 and '"nobody"' in unknown.stderr, unknown
     only_grpc = me.group(ingress=[("tcp", 443, 443, "0.0.0.0/0")])
     everything = me.group(ingress=[EVERYTHING])
     endpoint = me.endpoint(services["cacheservicename"], me.subnets[:1], [only_grpc], private_dns=True)
@@ -74,7 +78,9 @@ def test_the_official_client_sets_and_gets_through_an_endpoint(world, me, folder
     def sets_and_gets():
         return world.daemon.ask("exec", client.id, "--", "env", *environment, folder / "client", CACHE)
 
-    [address] = endpoint.addresses().values()
+    [(zone, address)] = endpoint.addresses().items()
+    [zone] = me.ec2.describe_availability_zones(ZoneNames=[zone])["AvailabilityZones"]
+    assert private_list() == f"{zone['ZoneId']}={address}:9004"
     assert client.dig(f"cache.{CELL}").data("A") == [address]
     # A group that lets gRPC in does not let this in.
     refused = sets_and_gets()
