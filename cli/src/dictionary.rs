@@ -47,14 +47,14 @@ pub(crate) enum DictionaryCommand {
         named: Named,
         field: String,
     },
-    /// Get several fields: FIELD<tab>VALUE for each that is there
+    /// Get several fields: FIELD TAB VALUE for each that is there
     GetFields {
         #[command(flatten)]
         named: Named,
         #[arg(required = true, value_name = "FIELD")]
         fields: Vec<String>,
     },
-    /// Get all fields: FIELD<tab>VALUE for each
+    /// Get all fields: FIELD TAB VALUE for each
     Fetch(Named),
     /// Add to the number in a field, and get the sum
     Increment {

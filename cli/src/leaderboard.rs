@@ -1,4 +1,4 @@
-//! `momento leaderboard …`: elements are RANK<tab>ID<tab>SCORE, a line each.
+//! `momento leaderboard …`: elements are RANK TAB ID TAB SCORE, a line each.
 
 use clap::Subcommand;
 use kura_wire::protos::common::{Empty, Unbounded};

@@ -41,7 +41,7 @@ pub(crate) enum SetCommand {
     },
     /// Get all elements, a line each, in any order
     Fetch(Named),
-    /// Ask for elements: VALUE<tab>true or VALUE<tab>false for each
+    /// Ask for elements: VALUE TAB true or VALUE TAB false for each
     Contains {
         #[command(flatten)]
         named: Named,

@@ -55,7 +55,7 @@ pub(crate) enum SortedSetCommand {
         #[command(flatten)]
         lifetime: Lifetime,
     },
-    /// Get elements by rank or by score: VALUE<tab>SCORE for each
+    /// Get elements by rank or by score: VALUE TAB SCORE for each
     Fetch {
         #[command(flatten)]
         named: Named,
@@ -79,7 +79,7 @@ pub(crate) enum SortedSetCommand {
         #[command(flatten)]
         value: Value,
     },
-    /// Get several scores: VALUE<tab>SCORE for each that is there
+    /// Get several scores: VALUE TAB SCORE for each that is there
     Scores {
         #[command(flatten)]
         named: Named,

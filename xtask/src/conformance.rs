@@ -18,6 +18,12 @@ use crate::{
 /// The article's cell, under a name of our own: the one the suites and the demo talk to.
 pub(crate) const CELL: &str = "cell-ap-northeast-1-1.kura.internal";
 
+/// Where protosocket is served: in plaintext in local mode.
+const PROTOSOCKET: &str = "127.0.0.1:9004";
+
+/// Where the local server takes outages, for tests of how clients bear them.
+const TEST_ADMIN: &str = "127.0.0.1:9090";
+
 /// The longest suite waits for many time-to-lives to pass.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
@@ -118,10 +124,16 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
 
     let mut serve = Run::new(&kura).arg("serve");
     serve = match mode {
-        Mode::Local => serve.arg("--local"),
+        Mode::Local => {
+            serve.args(["--local", "--protosocket-listen", PROTOSOCKET, "--test-admin", TEST_ADMIN])
+        }
         Mode::V1 | Mode::V2 => {
             let serve = serve.arg("--data-dir").arg(&data).args(["--cell", CELL]);
-            serve.args(["--tls-listen", "127.0.0.1:443"])
+            let serve = serve.args(["--tls-listen", "127.0.0.1:443", "--protosocket-listen", PROTOSOCKET]);
+            // What is listed publicly has a zone in which nobody listens.
+            let private = format!("apne1-az1={PROTOSOCKET}");
+            let public = format!("{private},apne1-az4=127.0.0.1:9");
+            serve.args(["--advertise", &public, "--advertise-private", &private])
         }
     };
     if client == Client::Web {
@@ -157,7 +169,9 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
     };
     suite = suite.env("KURA_MODE", mode.name()).env("CI", "true").limit(LIMIT);
     suite = match mode {
-        Mode::Local => suite.env("KURA_HOST", "127.0.0.1").env("KURA_PORT", "8080"),
+        Mode::Local => {
+            suite.env("KURA_HOST", "127.0.0.1").env("KURA_PORT", "8080").env("KURA_TEST_ADMIN", TEST_ADMIN)
+        }
         Mode::V1 | Mode::V2 => {
             let printed = Run::new(&kura)
                 .args(["key", "create", "--data-dir"])
@@ -180,9 +194,18 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
+/// Builds what other suites take from the Rust one: its examples.
+pub(crate) fn build_examples(project: &Project) -> Result<()> {
+    in_rust_suite(project, "build").arg("--examples").shown().map(drop)
+}
+
 fn rust(project: &Project) -> Run {
+    in_rust_suite(project, "test")
+}
+
+fn in_rust_suite(project: &Project, command: &str) -> Run {
     Run::new("cargo")
-        .args(["test", "--locked", "--manifest-path"])
+        .args([command, "--locked", "--manifest-path"])
         .arg(project.source("conformance/rust/Cargo.toml"))
         .arg("--target-dir")
         .arg(project.target("conformance/rust"))

@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow, ensure};
 
 use crate::{
     closing::closing_lines,
+    conformance,
     output::{self, Stream},
     process::Run,
     project::Project,
@@ -38,6 +39,7 @@ pub(crate) fn oracle(project: &Project) -> Result<Outcome> {
 
 /// What packets do: as whoever runs this and, if that is root, as an unprivileged user too.
 pub(crate) fn packets(project: &Project) -> Result<Outcome> {
+    conformance::build_examples(project)?;
     let run = |who: &str, user: Option<&str>| -> Result<Vec<String>> {
         output::show(Stream::Out, format!("as {who}"));
         let closing = pytest(project, "conformance/link/packets", user)?;

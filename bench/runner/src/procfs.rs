@@ -45,6 +45,12 @@ fn parse_cpu_model(cpuinfo: &str) -> Option<String> {
     Some(line.trim_start_matches([' ', '\t', ':']).to_owned())
 }
 
+/// How many threads ran or wanted to, on average over the last minute.
+pub(crate) fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_ascii_whitespace().next().unwrap_or("unknown").to_owned()
+}
+
 /// Steal time of all processors since boot, in ticks: what the hypervisor took.
 pub(crate) fn steal_ticks() -> u64 {
     fs::read_to_string("/proc/stat").ok().and_then(|text| parse_steal(&text)).unwrap_or(0)

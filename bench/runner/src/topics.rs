@@ -52,7 +52,9 @@ pub(crate) async fn measure(binaries: &Binaries, quick: bool) -> anyhow::Result<
             "Messages of {VALUE_BYTES} bytes, one at a time, to all subscribers of one topic, {STREAMS} streams a \
              connection. Server on one core, publisher and all subscribers on the other, whose reading is part of \
              the time. CPU: the server's, publishing included, per message delivered. Memory: VmRSS, the \
-             connections open before."
+             connections open before. The machine's load in the minute before the end: {}; over 2, others took the \
+             processors and the caches, and the times are theirs, too.",
+            procfs::load()
         )],
         rows,
         raw: json!(raw),

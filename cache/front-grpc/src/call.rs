@@ -24,6 +24,7 @@ use crate::answer::{Long, Outcome, Reply};
 use crate::body::{Body, Progress};
 use crate::deadline::{Deadline, time_left};
 use crate::error::status;
+use crate::faults::Fault;
 use crate::respond::{self, AT_ONCE_BYTES, Messages};
 use crate::route::Kind;
 use crate::rows::Rows;
@@ -46,6 +47,8 @@ pub(crate) struct Call {
     respond: SendResponse<Bytes>,
     /// Known from when the call has to wait; one that is answered at once needs no clock.
     deadline: Deadline,
+    /// What its caller asked to happen to it.
+    fault: Option<Box<Fault>>,
     /// Where a subscription goes once it stands; only Subscribe has it.
     subscribers: Option<Subscribers>,
 }
@@ -120,8 +123,22 @@ pub(crate) fn begin(
         body: Body::new(body, max_message),
         respond,
         deadline: Deadline::NEVER,
+        fault: None,
         subscribers: (method == Method::Subscribe).then(|| subscribers.clone()),
     };
+    if let Some(faults) = &front.faults {
+        match faults.of(method, &call.headers) {
+            Ok(None) => {}
+            Ok(Some(fault)) => {
+                call.fault = Some(Box::new(fault));
+                return call.waits(Stage::Unread, time_left);
+            }
+            Err(status) => {
+                call.fail(&status);
+                return Begun::Answered;
+            }
+        }
+    }
     // Nobody waits on this waker: if the body is not here yet, `run` polls it anew with its own.
     match call.body.poll(&mut Context::from_waker(Waker::noop()), false) {
         Poll::Ready(Ok(Progress::Message(message))) => match method.kind() {
@@ -306,6 +323,9 @@ impl Call {
 
     /// Everything up to the first header of the answer.
     async fn prepare(&mut self, stage: Stage) -> Result<Prepared, Status> {
+        if let Some(fault) = &mut self.fault {
+            fault.strike().await?;
+        }
         let (message, reserved) = match stage {
             Stage::Unread => self.read().await?,
             Stage::Message(message) => (message, None),
@@ -436,7 +456,8 @@ impl Call {
     fn deliver(mut self, subscription: Subscription) {
         match (Messages::start(&mut self.respond), &self.subscribers) {
             (Ok(messages), Some(subscribers)) => {
-                subscribers.add(&self.front, subscription, messages.into_stream());
+                let ending = self.fault.and_then(|fault| fault.ending);
+                subscribers.add(&self.front, subscription, messages.into_stream(), ending);
             }
             _ => self.front.metrics.call_ended(self.method, Code::Cancelled),
         }

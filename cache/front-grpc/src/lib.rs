@@ -19,6 +19,7 @@ mod connection;
 mod control;
 mod deadline;
 mod error;
+mod faults;
 mod latency;
 mod leaderboard;
 pub mod metadata;
@@ -40,6 +41,8 @@ use kura_commands::Commands;
 use kura_wire::fields;
 use tokio::sync::Semaphore;
 
+use faults::Faults;
+
 pub use collection::{CollectionCommand, decode as decode_collection};
 pub use connection::{NotGrpc, Options, serve, serve_beside};
 pub use kura_front::{Budget, Drain, DrainSignal, drain};
@@ -55,6 +58,8 @@ pub struct Front {
     pub(crate) budget: Budget,
     pub(crate) metrics: Metrics,
     pub(crate) options: Options,
+    /// None unless callers may ask for faults.
+    pub(crate) faults: Option<Faults>,
     /// For work that takes long: as many at a time as there are processors.
     pub(crate) turns: Arc<Semaphore>,
 }
@@ -69,8 +74,16 @@ impl Front {
             budget: Budget::new(options.max_inflight_bytes),
             metrics: Metrics::new(),
             options,
+            faults: None,
             turns: Arc::new(Semaphore::new(processors)),
         }
+    }
+
+    /// The same, where callers may ask for faults in their metadata, as with Momento Local.
+    #[must_use]
+    pub fn with_faults(mut self) -> Self {
+        self.faults = Some(Faults::default());
+        self
     }
 
     /// The bytes in flight, which other front ends count in too.

@@ -11,7 +11,7 @@ use crate::error::undecodable;
 /// Decodes a `Permissions` message and takes it over.
 ///
 /// # Errors
-/// INVALID_ARGUMENT for bytes that are not the message, and for what [`of`] refuses.
+/// INVALID_ARGUMENT for bytes that are not the message, and for permissions that clash or are out of form.
 pub fn decode_permissions(message: &[u8]) -> Result<Permissions, Status> {
     of(Some(protos::Permissions::decode(message).map_err(|error| undecodable(&error))?))
 }

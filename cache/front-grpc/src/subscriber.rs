@@ -23,6 +23,7 @@ use tokio::task::coop::poll_proceed;
 use tokio::time::{Instant, sleep};
 
 use crate::error::status;
+use crate::faults::Ending;
 use crate::respond::{AT_ONCE_BYTES, trailers};
 use crate::{Front, Method, topic};
 
@@ -47,7 +48,13 @@ pub(crate) struct Subscribers(Arc<OnceLock<UnboundedSender<Subscriber>>>);
 impl Subscribers {
     /// Takes over a subscription whose headers are sent; its first heartbeat goes out at once. As
     /// many can wait to be taken over as the connection may have streams.
-    pub(crate) fn add(&self, front: &Arc<Front>, subscription: Subscription, stream: SendStream<Bytes>) {
+    pub(crate) fn add(
+        &self,
+        front: &Arc<Front>,
+        subscription: Subscription,
+        stream: SendStream<Bytes>,
+        ending: Option<Ending>,
+    ) {
         let tasks = self.0.get_or_init(|| {
             let (sender, receiver) = unbounded_channel();
             tokio::spawn(run(front.clone(), receiver));
@@ -63,8 +70,10 @@ impl Subscribers {
             turn: 0,
             ended: false,
             code: Code::Cancelled,
+            ending,
         };
         if subscriber.stream.send_data(Bytes::from_static(topic::HEARTBEAT), false).is_ok() {
+            subscriber.count();
             // It fails only if the task has ended, and then the connection has.
             let _ = tasks.send(subscriber);
         }
@@ -108,10 +117,10 @@ async fn run(front: Arc<Front>, mut added: UnboundedReceiver<Subscriber>) {
                 let mut any_ended = false;
                 for subscriber in subscribers.iter_mut() {
                     subscriber.look();
-                    any_ended |= subscriber.ended;
                     if on_time && subscriber.turn == beat {
                         subscriber.beat();
                     }
+                    any_ended |= subscriber.ended;
                     if let Some(left) = time_left(subscriber, now) {
                         wake = wake.min(Instant::now() + left);
                     }
@@ -147,6 +156,8 @@ struct Subscriber {
     ended: bool,
     /// How it ended, for the count of calls.
     code: Code,
+    /// Where its caller asked that it ends.
+    ending: Option<Ending>,
 }
 
 /// The peer reset the stream or went away.
@@ -199,7 +210,9 @@ impl Subscriber {
                 more.extend_from_slice(&head);
             }
             self.tail = tail;
-            if !self.tail.is_empty() || self.head.len() + more.len() >= TOGETHER_BYTES {
+            self.count();
+            let last = self.ending.as_ref().is_some_and(|ending| ending.messages == 0);
+            if last || !self.tail.is_empty() || self.head.len() + more.len() >= TOGETHER_BYTES {
                 break Poll::Ready(Ok(()));
             }
         };
@@ -234,6 +247,22 @@ impl Subscriber {
         if self.stream.capacity() >= topic::HEARTBEAT.len() {
             // A stream that is gone says so when it is polled.
             let _ = self.stream.send_data(Bytes::from_static(topic::HEARTBEAT), false);
+            self.count();
+            self.end_if_asked();
+        }
+    }
+
+    /// Counts a message where its caller asked for an end after some.
+    fn count(&mut self) {
+        if let Some(ending) = &mut self.ending {
+            ending.messages = ending.messages.saturating_sub(1);
+        }
+    }
+
+    /// Ends the stream if it is where its caller asked for it.
+    fn end_if_asked(&mut self) {
+        if let Some(ending) = self.ending.take_if(|ending| ending.messages == 0) {
+            self.end(&ending.status);
         }
     }
 
@@ -261,6 +290,10 @@ impl Future for Subscriber {
         let mut waiting = false;
         loop {
             if ready!(self.poll_flush(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            self.end_if_asked();
+            if self.ended {
                 return Poll::Ready(());
             }
             if waiting {

@@ -2,7 +2,7 @@
 //! connections learn that it stops.
 //!
 //! It knows no protocol and no command. One [`Budget`] is for all connections of all protocols;
-//! [`Pace`] says when a message that is on its way comes too slowly; [`drain`] makes the two ends
+//! [`Pace`] says when a message that is on its way comes too slowly; [`drain()`] makes the two ends
 //! of a drain.
 //!
 //! ```

@@ -39,6 +39,10 @@ pub struct Settings {
     /// Where /metrics, /healthz and /readyz are served [default: 127.0.0.1:9280; with --local off]
     #[arg(long, env = "KURA_ADMIN_LISTEN", value_name = "ADDR")]
     admin_listen: Option<String>,
+    /// With --local: faults that tests ask for in their calls' metadata, and an outage by GET /block and
+    /// /unblock at this address, as with Momento Local [default: off; without an address 127.0.0.1:9090]
+    #[arg(long, env = "KURA_TEST_ADMIN", num_args = 0..=1, default_missing_value = TEST_ADMIN, value_name = "ADDR")]
+    test_admin: Option<String>,
     /// The name clients know this service by; cache., control., token. and api.cache. go before it
     /// [default: cell-1.kura.internal]
     #[arg(long, env = "KURA_CELL", value_name = "NAME")]
@@ -117,6 +121,8 @@ pub struct Config {
     pub resp_listen: Option<SocketAddr>,
     /// Where metrics and health are served, if at all.
     pub admin_listen: Option<SocketAddr>,
+    /// Where an outage can be asked for, if callers may ask for faults at all.
+    pub test_admin: Option<SocketAddr>,
     /// The cell's host name.
     pub cell: Cell,
     /// What clients of tokens made over the wire are told to connect to, `host` or `host:port`.
@@ -183,6 +189,7 @@ impl Settings {
             ("protosocket-listen", &mut self.protosocket_listen),
             ("resp-listen", &mut self.resp_listen),
             ("admin-listen", &mut self.admin_listen),
+            ("test-admin", &mut self.test_admin),
             ("cell", &mut self.cell),
             ("endpoint", &mut self.endpoint),
             ("data-dir", &mut self.data_dir),
@@ -263,6 +270,20 @@ impl Settings {
             address,
             ADDRESS,
         );
+        let test_admin = check.parse(
+            "test-admin",
+            self.test_admin.as_deref(),
+            None,
+            |text| address(text).map(Some),
+            ADDRESS,
+        );
+        if !local && self.test_admin.is_some() {
+            check.mistake("test-admin", "goes with --local: faults and outages are not for a service");
+        }
+        if test_admin.is_some_and(|listen| !listen.ip().is_loopback()) {
+            check
+                .mistake("test-admin", "must be a loopback address: whoever reaches it can stop the traffic");
+        }
         let cell = check.parse(
             "cell",
             self.cell.as_deref(),
@@ -398,6 +419,7 @@ impl Settings {
             },
             protosocket_listen,
             resp_listen,
+            test_admin,
             admin_listen: (!local || admin_given).then_some(admin),
             cell,
             endpoint,
@@ -418,6 +440,8 @@ impl Settings {
 
 /// What the budget of bytes in flight can count.
 const MAX_INFLIGHT: usize = u32::MAX as usize;
+/// Where Momento Local has it.
+const TEST_ADMIN: &str = "127.0.0.1:9090";
 const ZONES: &str = "zones and addresses such as apne1-az4=192.0.2.1:9004,apne1-az1=192.0.2.2:9004";
 const ADDRESS: &str = "an address and port such as 127.0.0.1:8443 or [::]:8443";
 
@@ -504,6 +528,24 @@ mod tests {
         assert_eq!(resolved("true", Some("127.0.0.1:9")).unwrap().as_deref(), Some("127.0.0.1:9"));
         for (local, listen, part) in [("true", "0.0.0.0:9", "loopback"), ("false", "on", "or off")] {
             assert!(resolved(local, Some(listen)).unwrap_err().to_string().contains(part));
+        }
+    }
+
+    #[test]
+    fn faults_are_for_local_mode_and_this_machine() {
+        let resolved = |local: &str, test_admin: &str| {
+            let settings = Settings {
+                local: Some(local.to_owned()),
+                test_admin: Some(test_admin.to_owned()),
+                ..Settings::default()
+            };
+            settings.resolve().map(|config| config.test_admin.map(|listen| listen.to_string()))
+        };
+        assert_eq!(resolved("true", TEST_ADMIN).unwrap().as_deref(), Some(TEST_ADMIN));
+        for (local, listen, part) in
+            [("false", TEST_ADMIN, "goes with --local"), ("true", "0.0.0.0:1", "loopback")]
+        {
+            assert!(resolved(local, listen).unwrap_err().to_string().contains(part));
         }
     }
 

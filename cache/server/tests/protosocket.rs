@@ -69,7 +69,9 @@ async fn a_revoked_key_is_refused_at_its_next_command_and_its_connection_ends() 
     server.client(&token).create_cache("c").await.unwrap();
     let mut proto = server.protosocket_as(&token).await;
     assert_eq!(proto.call(1, set("c", "k", "v")).await, Kind::Set(SetResponse {}));
-    kura_says(dir.path(), &["key", "revoke", "n"]);
+    let listed = kura_says(dir.path(), &["key", "list", "--json"]);
+    let id = listed.split('"').find(|word| word.starts_with("key-")).unwrap();
+    kura_says(dir.path(), &["key", "revoke", id]);
     let refused = proto.call(2, get("c", "k")).await;
     assert_eq!(failed(&refused).0, Code::Unauthenticated as i32);
     assert!(failed(&refused).1.contains("revoked"), "{refused:?}");
@@ -219,7 +221,7 @@ async fn frames_of_every_length_and_none_get_an_answer_and_the_connection_goes_o
 
 #[tokio::test]
 async fn peers_that_do_not_read_or_send_half_are_bounded() {
-    let server = Server::local_with_protosocket(&["--max-inflight-bytes", "8MiB"]);
+    let server = Server::local_with_protosocket(&["--max-inflight-bytes", "16MiB"]);
     server.client("").create_cache("c").await.unwrap();
     let mut proto = server.protosocket_as("").await;
     proto.call(1, set("c", "k", vec![7; 1_000_000])).await;
@@ -227,21 +229,21 @@ async fn peers_that_do_not_read_or_send_half_are_bounded() {
     // Each asks for gigabytes and reads none of them.
     let asks = encoded(2, 0, Some(get("c", "k"))).repeat(1000);
     let mut deaf = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..4 {
         let mut proto = server.protosocket_as("").await;
         assert!(proto.stuff(&asks, 64 << 20).await, "all was taken");
         deaf.push(proto);
     }
-    // Half a large message, from many.
+    // Half a large message, from several at once.
     let half = encoded(3, 0, Some(set("c", "h", vec![7; 2_000_000])));
     let mut halves = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..5 {
         let mut proto = server.protosocket_as("").await;
         proto.stuff(&half[..1_000_000], 1_000_000).await;
         halves.push(proto);
     }
     let grown = server.memory().saturating_sub(before);
-    assert!(grown < 48 << 20, "{} MiB more", grown >> 20);
+    assert!(grown < 40 << 20, "{} MiB more", grown >> 20);
     // Another is served meanwhile.
     assert_eq!(proto.call(4, set("c", "o", "v")).await, Kind::Set(SetResponse {}));
     for mut half in halves {

@@ -10,6 +10,8 @@ mod increment;
 mod leaderboard;
 mod percent;
 mod permissions;
+mod protosocket;
+mod protosocket_stream;
 mod record;
 mod request;
 mod resp;
@@ -34,6 +36,8 @@ pub fn all() -> Vec<Target> {
         request::TARGET,
         connection::TARGET,
         timeout::TARGET,
+        protosocket::TARGET,
+        protosocket_stream::TARGET,
         frames::TARGET,
         response_head::TARGET,
         percent::TARGET,

@@ -46,6 +46,8 @@ pub enum Request {
 pub enum Answer {
     Status(Box<crate::commands::status::Report>),
     Published(Vec<Published>),
+    /// Endpoints by zone, as `kura serve --advertise-private` takes them.
+    PrivateList(String),
     Trace(Traced),
     Flows(Vec<crate::flow_log::Flow>),
     Instance(Inside),

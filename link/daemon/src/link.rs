@@ -222,6 +222,10 @@ impl Link {
     pub fn answer(&self, question: Question) -> Result<Answer> {
         match question {
             Question::Status => Ok(Answer::Status(Box::new(self.status()?))),
+            Question::Publish(publication) if publication.private_list => {
+                let world = self.world.lock();
+                Ok(Answer::PrivateList(publish::private_list(world.state(), &publication.name)?))
+            }
             Question::Publish(publication) => {
                 let mut world = self.world.lock();
                 let published = world.together(|cloud| publish::publish(cloud, &publication))?;

@@ -8,13 +8,16 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use kura_model::{
-    AccountId, Change, Cloud, EndpointService, Error, HealthCheck, InstanceId, ListenerArn, LoadBalancerArn,
-    NewInterface, NewPrivateDnsName, Scheme, ServiceId, SubnetId, Tags, Target, TargetGroupArn, TargetKind,
-    VpcId,
+    AccountId, Change, Cloud, Endpoint, EndpointService, EndpointState, Error, HealthCheck, InstanceId,
+    ListenerArn, LoadBalancerArn, NewInterface, NewPrivateDnsName, Scheme, ServiceId, State, SubnetId, Tags,
+    Target, TargetGroupArn, TargetKind, VpcId,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::world::open_account;
+
+/// The port of the protosocket protocol, which clients speak to the cell's cache. name.
+const PROTOSOCKET: u16 = 9004;
 
 /// What to publish.
 #[derive(Clone, Debug, Serialize, Deserialize, clap::Args)]
@@ -22,17 +25,22 @@ pub struct Publication {
     /// A name for the load balancers and target groups: at most 20 letters, digits and hyphens
     #[arg(long)]
     pub name: String,
+    /// Publish nothing: print the endpoints that consumers have made to the cache. name of what was published as
+    /// NAME, as `kura serve --advertise-private` takes them
+    #[arg(long)]
+    pub private_list: bool,
     /// Where connections end: i-0123…:443 (an instance of a VPC) or host:port (a process on this machine)
-    #[arg(long, value_name = "INSTANCE:PORT|HOST:PORT")]
-    pub target: String,
+    #[arg(long, value_name = "INSTANCE:PORT|HOST:PORT", required_unless_present = "private_list")]
+    pub target: Option<String>,
     /// A name that consumers keep using; one endpoint service each
-    #[arg(long = "private-dns", value_name = "NAME", required = true)]
+    #[arg(long = "private-dns", value_name = "NAME", required_unless_present = "private_list")]
     pub private_dns: Vec<String>,
     /// The address of 203.0.113.0/24 that the names have on the public side
     #[arg(long, value_name = "ADDRESS")]
     pub public_address: Option<Ipv4Addr>,
-    /// Ports to listen on; connections keep their port when the target has none of its own
-    #[arg(long = "listen-port", value_name = "PORT", default_value = "443")]
+    /// Ports to listen on: the first leads to the target's port, the others keep theirs; 9004, the protosocket
+    /// protocol's, is listened on for the cache. name only
+    #[arg(long = "listen-port", value_name = "PORT", default_values_t = [443, PROTOSOCKET])]
     pub ports: Vec<u16>,
     /// Who may connect, by ARN such as arn:aws:iam::000000000000:root
     #[arg(long = "allow", value_name = "ARN", default_value = "*")]
@@ -85,9 +93,12 @@ pub fn publish(world: &mut dyn Cloud, publication: &Publication) -> Result<Vec<P
                 ),
             )
         })?;
-        let label = format!("{}-{}", publication.name, parameter.trim_end_matches("servicename"));
-        let balancer =
-            load_balancer(world, publication, &destination, &label, Scheme::Internal, &subnets, vec![])?;
+        let label = label(&publication.name, parameter);
+        let speaks = |port: &u16| *port != PROTOSOCKET || parameter == "cacheservicename";
+        let ports: Vec<u16> = publication.ports.iter().copied().filter(speaks).collect();
+        let scheme = Scheme::Internal;
+        let place = Front { label: &label, scheme, ports: &ports, subnets: &subnets, public_address: None };
+        let balancer = load_balancer(world, publication, &destination, &place)?;
         let service = offer(world, publication, &destination.account, balancer, &name)?;
         published.push(Published {
             parameter: parameter.to_owned(),
@@ -100,7 +111,14 @@ pub fn publish(world: &mut dyn Cloud, publication: &Publication) -> Result<Vec<P
         let scheme = Scheme::InternetFacing;
         // One node, so that a public connection crosses as many hops as a private one.
         let subnet = subnets.iter().take(1).cloned().collect::<Vec<_>>();
-        load_balancer(world, publication, &destination, &label, scheme, &subnet, vec![Some(address)])?;
+        let place = Front {
+            label: &label,
+            scheme,
+            ports: &publication.ports,
+            subnets: &subnet,
+            public_address: Some(address),
+        };
+        load_balancer(world, publication, &destination, &place)?;
         for published in &published {
             let name = published.private_dns.clone();
             let record = Change::PublicRecord { name, addresses: BTreeSet::from([address]) };
@@ -108,6 +126,66 @@ pub fn publish(world: &mut dyn Cloud, publication: &Publication) -> Result<Vec<P
         }
     }
     Ok(published)
+}
+
+/// The addresses of the accepted endpoints to a published cell's `cache.` name by zone id, such as
+/// `apne1-az4=172.31.0.10:9004,apne1-az1=172.31.16.11:9004`; empty while there are none. Endpoints of all VPCs are
+/// listed: a server has one list for all its consumers.
+///
+/// # Errors
+/// Nothing of that name was published, or without the protosocket protocol's port.
+pub fn private_list(state: &State, name: &str) -> Result<String, Error> {
+    let label = label(name, "cacheservicename");
+    let balancer =
+        state.load_balancers.values().find(|balancer| balancer.name == label).ok_or_else(|| {
+            Error::new(
+                "InvalidParameterValue",
+                format!("nothing with a cache. name was published as {name:?}"),
+            )
+        })?;
+    let mut listeners = state.listeners.values().filter(|listener| listener.load_balancer == balancer.arn);
+    if !listeners.any(|listener| listener.port == PROTOSOCKET) {
+        return Err(Error::new(
+            "InvalidParameterValue",
+            format!("{name:?} was published without port {PROTOSOCKET}; add --listen-port {PROTOSOCKET}"),
+        ));
+    }
+    let offers = |endpoint: &&Endpoint| {
+        endpoint.state == EndpointState::Available
+            && state
+                .services
+                .get(&endpoint.service)
+                .is_some_and(|service| service.load_balancers.contains(&balancer.arn))
+    };
+    let mut places = BTreeSet::new();
+    for (subnet, interface) in
+        state.endpoints.values().filter(offers).flat_map(|endpoint| &endpoint.interfaces)
+    {
+        let zone = state.subnets.get(subnet).and_then(|subnet| {
+            state.zones.iter().find(|zone| zone.name == subnet.zone).map(|zone| zone.id.as_str())
+        });
+        let address = state.interfaces.get(interface).map(|interface| interface.address);
+        if let (Some(zone), Some(address)) = (zone, address) {
+            places.insert((zone, address));
+        }
+    }
+    let places: Vec<String> =
+        places.into_iter().map(|(zone, address)| format!("{zone}={address}:{PROTOSOCKET}")).collect();
+    Ok(places.join(","))
+}
+
+/// What the load balancer is called that stands for a name.
+fn label(publication: &str, parameter: &str) -> String {
+    format!("{publication}-{}", parameter.trim_end_matches("servicename"))
+}
+
+/// One load balancer of a publication.
+struct Front<'a> {
+    label: &'a str,
+    scheme: Scheme,
+    ports: &'a [u16],
+    subnets: &'a [SubnetId],
+    public_address: Option<Ipv4Addr>,
 }
 
 /// The template's parameter for a cell's name.
@@ -122,7 +200,7 @@ fn parameter(name: &str) -> Option<&'static str> {
 }
 
 fn destination(world: &mut dyn Cloud, publication: &Publication) -> Result<Destination, Error> {
-    let target = &publication.target;
+    let target = publication.target.as_deref().unwrap_or_default();
     let wrong = || {
         Error::new(
             "InvalidParameterValue",
@@ -187,11 +265,9 @@ fn load_balancer(
     world: &mut dyn Cloud,
     publication: &Publication,
     destination: &Destination,
-    label: &str,
-    scheme: Scheme,
-    subnets: &[SubnetId],
-    public_addresses: Vec<Option<Ipv4Addr>>,
+    front: &Front<'_>,
 ) -> Result<LoadBalancerArn, Error> {
+    let Front { label, scheme, ports, subnets, public_address } = *front;
     let account = &destination.account;
     let region = world.state().region.clone();
     let tail = world.hex(16);
@@ -211,7 +287,7 @@ fn load_balancer(
         scheme,
         nodes,
         groups: BTreeSet::new(),
-        public_addresses,
+        public_addresses: public_address.into_iter().map(Some).collect(),
         tags: Tags::new(),
     };
     world.change(account, change, None)?;
@@ -222,8 +298,8 @@ fn load_balancer(
         deletion_protection: None,
     };
     world.change(account, cross_zone, None)?;
-    for port in &publication.ports {
-        let target_port = if publication.ports.len() == 1 { destination.port } else { *port };
+    for port in ports {
+        let target_port = if ports.first() == Some(port) { destination.port } else { *port };
         let tail = world.hex(16);
         let name = format!("{label}-{port}");
         let group = TargetGroupArn::new(arn("targetgroup", &format!("{name}/{tail}")));

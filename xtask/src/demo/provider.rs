@@ -29,15 +29,17 @@ pub(crate) struct Service {
 }
 
 impl Provider {
-    /// Gives the account an instance that its own load balancers may reach on port 443.
+    /// Gives the account an instance that its own load balancers may reach on ports 443 and 9004.
     pub(crate) fn settle(world: &World<'_>, account: &'static str) -> Result<Self> {
         world.account(account)?;
         let aws = world.aws("provider", account)?;
         let place = Place::find(&aws)?;
         let group = place.group(&aws, "cache", "the cache")?;
         // Who connects are the load balancers of the same VPC.
-        let rule = ["--group-id", &group, "--protocol", "tcp", "--port", "443", "--cidr", &place.cidr];
-        aws.ask(["ec2", "authorize-security-group-ingress"].into_iter().chain(rule))?;
+        for port in ["443", "9004"] {
+            let rule = ["--group-id", &group, "--protocol", "tcp", "--port", port, "--cidr", &place.cidr];
+            aws.ask(["ec2", "authorize-security-group-ingress"].into_iter().chain(rule))?;
+        }
         let instance = launch(&aws, &place.subnets[0], Some(&group))?;
         Ok(Self { aws, instance: instance.id })
     }

@@ -1,27 +1,15 @@
 //! `/metrics`, `/healthz` and `/readyz`, for whoever watches over the server.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use kura_commands::Commands;
 use kura_front_grpc::Front;
 use kura_front_protosocket::Front as Protosocket;
 use kura_front_resp::Front as Resp;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-
-/// Connections at a time: a few watchers, never a way to crowd out the service.
-const MAX_CONNECTIONS: usize = 64;
 
 /// Whether the server takes calls.
 #[derive(Clone, Default)]
@@ -43,33 +31,13 @@ pub struct Watched {
     pub commands: Arc<Commands>,
 }
 
-/// Serves until dropped.
-pub async fn serve(listener: TcpListener, watched: Watched, readiness: Readiness) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let (watched, readiness) = (watched.clone(), readiness.clone());
-        tokio::spawn(async move {
-            let _place = place;
-            let answer = service_fn(move |request| {
-                let response = respond(&request, &watched, &readiness);
-                async { Ok::<_, Infallible>(response) }
-            });
-            let _ = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(Duration::from_secs(10))
-                .serve_connection(TokioIo::new(stream), answer)
-                .await;
-        });
-    }
-}
-
-fn respond(request: &Request<Incoming>, watched: &Watched, readiness: &Readiness) -> Response<Full<Bytes>> {
-    let (status, body) = match (request.method(), request.uri().path()) {
+/// Answers a request.
+pub fn respond(
+    request: &Request<Incoming>,
+    watched: &Watched,
+    readiness: &Readiness,
+) -> (StatusCode, String) {
+    match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
         (&Method::GET | &Method::HEAD, "/readyz") if readiness.0.load(Ordering::Relaxed) => {
             (StatusCode::OK, "ready\n".to_owned())
@@ -80,15 +48,7 @@ fn respond(request: &Request<Incoming>, watched: &Watched, readiness: &Readiness
         (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, metrics(watched)),
         (_, "/healthz" | "/readyz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "use GET\n".to_owned()),
         _ => (StatusCode::NOT_FOUND, "Not Found: try /metrics, /healthz or /readyz\n".to_owned()),
-    };
-    let mut response = Response::new(Full::from(body));
-    *response.status_mut() = status;
-    // The version is the text format's: https://prometheus.io/docs/instrumenting/exposition_formats/
-    response.headers_mut().insert(
-        http::header::CONTENT_TYPE,
-        http::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
-    );
-    response
+    }
 }
 
 fn metrics(watched: &Watched) -> String {

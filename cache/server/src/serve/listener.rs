@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::gate::Gate;
 use super::workers::Workers;
 use crate::config::{Config, Mode};
 use crate::identity::Identity;
@@ -31,6 +32,8 @@ const EXHAUSTED: Duration = Duration::from_millis(50);
 pub struct Service {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+    /// What tests shut to have an outage; none in a server that is not for tests.
+    gate: Option<Gate>,
 }
 
 /// What is served on one port.
@@ -82,7 +85,7 @@ pub async fn bind(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> Re
         Mode::Local { listen } => bind_tcp(listen, "--local-listen").await?,
         Mode::Secured { listen, .. } => bind_tcp(listen, "--tls-listen").await?,
     };
-    Ok(Service { listener, tls: tls.map(TlsAcceptor::from) })
+    Ok(Service { listener, tls: tls.map(TlsAcceptor::from), gate: None })
 }
 
 /// Listens for a protocol of its own port, if the configuration has it: over TLS wherever gRPC is,
@@ -99,7 +102,7 @@ pub async fn bind_apart(
         tls.alpn_protocols.clear();
         TlsAcceptor::from(Arc::new(tls))
     });
-    Ok(Some(Service { listener, tls }))
+    Ok(Some(Service { listener, tls, gate: None }))
 }
 
 /// How the secured service speaks TLS: with the identity's certificate, HTTP/2 preferred.
@@ -135,14 +138,19 @@ fn no_ipv6(error: &io::Error) -> bool {
 }
 
 impl Service {
+    /// Has what comes in plaintext go through a gate.
+    pub fn put_behind(&mut self, gate: Gate) {
+        self.gate = Some(gate);
+    }
+
     /// Accepts gRPC and HTTP until dropped.
     pub async fn accept(self, servers: Servers, fronts: Fronts, drain: DrainSignal) {
-        let tls = self.tls.clone();
+        let (tls, gate) = (self.tls.clone(), self.gate.clone());
         let serve = move |stream| {
-            let (tls, fronts, drain) = (tls.clone(), fronts.clone(), drain.clone());
+            let (tls, gate, fronts, drain) = (tls.clone(), gate.clone(), fronts.clone(), drain.clone());
             async move {
                 match tls {
-                    None => plaintext(stream, fronts, drain).await,
+                    None => plaintext(stream, gate, fronts, drain).await,
                     Some(tls) => secured(stream, &tls, fronts, drain).await,
                 }
             }
@@ -247,11 +255,22 @@ async fn secured(stream: TcpStream, tls: &TlsAcceptor, fronts: Fronts, drain: Dr
     fronts.serve(stream, http2, drain).await
 }
 
-async fn plaintext(stream: TcpStream, fronts: Fronts, drain: DrainSignal) -> io::Result<()> {
+async fn plaintext(
+    stream: TcpStream,
+    gate: Option<Gate>,
+    fronts: Fronts,
+    drain: DrainSignal,
+) -> io::Result<()> {
+    if let Some(gate) = &gate {
+        gate.opened().await;
+    }
     let http2 = timeout(HELLO, speaks_http2(&stream))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no bytes within 10 s"))??;
-    fronts.serve(stream, http2, drain).await
+    match gate {
+        None => fronts.serve(stream, http2, drain).await,
+        Some(gate) => fronts.serve(gate.through(stream), http2, drain).await,
+    }
 }
 
 /// Whether a connection begins as HTTP/2's preface does (RFC 9113 §3.4), without taking a byte.

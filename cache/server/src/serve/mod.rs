@@ -2,8 +2,11 @@
 
 mod admin;
 mod advertising;
+mod gate;
 mod listener;
 mod renewal;
+mod small_http;
+mod test_admin;
 mod workers;
 
 use std::sync::Arc;
@@ -54,14 +57,15 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     let mut signals = Signals::new()?;
     let state = State::open(config)?;
     let commands = state.commands.clone();
-    let front = Arc::new(Front::new(
+    let front = Front::new(
         commands.clone(),
         Options {
             max_concurrent_streams: config.max_streams,
             max_inflight_bytes: config.max_inflight_bytes,
             random: || random_bytes().ok(),
         },
-    ));
+    );
+    let front = Arc::new(if config.test_admin.is_some() { front.with_faults() } else { front });
     let http_options = kura_front_http::Options {
         cors: config.cors.clone(),
         advertised: config.advertised.clone(),
@@ -81,25 +85,29 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
         places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
         max_connections: config.max_connections,
     };
-    let service = listener::bind(config, state.tls.clone()).await?;
+    let mut service = listener::bind(config, state.tls.clone()).await?;
     let tls = || state.tls.clone();
     let protosocket_service =
         listener::bind_apart(config.protosocket_listen, "--protosocket-listen", tls()).await?;
     let resp_service = listener::bind_apart(config.resp_listen, "--resp-listen", tls()).await?;
     let mut control = None;
-    let mut metrics = None;
+    let mut helpers = JoinSet::new();
     if let Some(address) = config.admin_listen {
         let admin = listener::bind_tcp(address, "--admin-listen").await?;
-        metrics = Some(tokio::spawn(admin::serve(
-            admin,
-            admin::Watched {
-                front: front.clone(),
-                protosocket: protosocket.clone(),
-                resp: resp.clone(),
-                commands: commands.clone(),
-            },
-            readiness.clone(),
-        )));
+        let watched = admin::Watched {
+            front: front.clone(),
+            protosocket: protosocket.clone(),
+            resp: resp.clone(),
+            commands: commands.clone(),
+        };
+        let readiness = readiness.clone();
+        helpers.spawn(small_http::serve(admin, move |request| admin::respond(request, &watched, &readiness)));
+    }
+    if let Some(address) = config.test_admin {
+        let listener = listener::bind_tcp(address, "--test-admin").await?;
+        let gate = gate::Gate::new();
+        service.put_behind(gate.clone());
+        helpers.spawn(small_http::serve(listener, move |request| test_admin::respond(request, &gate)));
     }
     if let Some(dir) = &config.data_dir {
         let socket = control_socket::bind(dir)?;
@@ -132,9 +140,7 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
             false
         }
     };
-    if let Some(metrics) = metrics {
-        metrics.abort();
-    }
+    helpers.shutdown().await;
     if let Some(control) = control {
         let _ = control.await;
     }

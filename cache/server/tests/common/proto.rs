@@ -86,7 +86,7 @@ impl Proto {
     pub async fn stuff(&mut self, bytes: &[u8], most: usize) -> bool {
         let mut taken = 0;
         while taken < most {
-            match timeout(std::time::Duration::from_secs(2), self.io.write(bytes)).await {
+            match timeout(std::time::Duration::from_millis(500), self.io.write(bytes)).await {
                 Ok(Ok(written)) => taken += written,
                 _ => return true,
             }

@@ -1,8 +1,8 @@
 //! What can be asked of collections, and what comes back. No protocol, no session.
 //!
 //! A fetch answers with a window on the collection as it was at that moment
-//! ([`Fields`], [`Elements`], [`Scored`]); taking it costs next to nothing however many elements
-//! there are, and what is written afterwards does not show in it.
+//! ([`Fields`](crate::Fields), [`Elements`](crate::Elements), [`Scored`](crate::Scored)); taking it costs next to
+//! nothing however many elements there are, and what is written afterwards does not show in it.
 
 mod dictionary;
 mod leaderboard;

@@ -9,7 +9,7 @@ use super::print;
 use crate::control::{Answer, Request, request, unexpected};
 use crate::publish::Publication;
 
-/// Publishes, and prints the service names as template parameters.
+/// Publishes, and prints the service names as template parameters; or prints the list of private endpoints.
 ///
 /// # Errors
 /// What the daemon refused, or that none runs.
@@ -20,6 +20,10 @@ pub fn run(state_dir: &Path, publication: Publication) -> Result<ExitCode> {
                 .into_iter()
                 .map(|service| format!("{} = {}\n", service.parameter, service.service_name));
             print(lines.collect::<String>())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Answer::PrivateList(list) => {
+            print(if list.is_empty() { list } else { format!("{list}\n") })?;
             Ok(ExitCode::SUCCESS)
         }
         other => Err(unexpected(&other)),

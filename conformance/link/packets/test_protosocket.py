@@ -1,0 +1,97 @@
+"""The cell's other port through an interface endpoint: the official protosocket client, unmodified, in an instance."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+from daemon import EVERYTHING, ROOT, user
+from instance import wait_for
+
+CELL = "cell-1.protosocket.example.com"
+CACHE = "orders"
+
+
+@pytest.fixture(scope="module")
+def folder():
+    """The programs, where any user can run them, and the server's data."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    official = ["--manifest-path", "conformance/rust/Cargo.toml", "--target-dir", target / "conformance/rust"]
+    if "KURA_BUILT" not in os.environ:
+        subprocess.run(["cargo", "build", "--quiet", "--package", "kura"], cwd=ROOT, check=True)
+        subprocess.run(["cargo", "build", "--quiet", "--example", "protosocket", *official], cwd=ROOT, check=True)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="kura-protosocket-"))
+    folder.chmod(0o755)
+    shutil.copy(target / "debug/kura", folder / "kura")
+    shutil.copy(target / "conformance/rust/debug/examples/protosocket", folder / "client")
+    (folder / "data").mkdir(mode=0o700)
+    if user() is not None:
+        os.chown(folder / "data", user(), user())
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def server(world, provider, folder):
+    """The provider's instance with `kura` in it; what its key is."""
+    instance = world.instance(provider, "cache", groups=[provider.group(ingress=[EVERYTHING])])
+    data = ["--data-dir", folder / "data"]
+    listen = ["--tls-listen", "0.0.0.0:443", "--protosocket-listen", "0.0.0.0:9004", "--memory", "64MiB"]
+    serve = world.daemon.command("exec", instance.id, "--", folder / "kura", "serve", "--cell", CELL, *listen, *data)
+    log = folder / "log"
+    with log.open("w") as said:
+        running = subprocess.Popen(serve, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    try:
+        wait_for(lambda: "kura ready" in log.read_text() or running.poll() is not None, seconds=30)
+        assert running.poll() is None, log.read_text()
+
+        def kura(*words):
+            command = [*world.daemon.program.command, folder / "kura", *words, *data]
+            return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+
+        kura("cache", "create", CACHE)
+        yield instance, kura("key", "create", "--name", "client").split()[-1]
+    finally:
+        running.terminate()
+        running.wait(timeout=30)
+
+
+def test_the_official_client_sets_and_gets_through_an_endpoint(world, me, folder, server):
+    instance, key = server
+    services = world.publish(f"{instance.id}:443", f"cache.{CELL}", f"control.{CELL}", name="cell")
+    private_list = lambda: world.daemon.run("publish", "--name", "cell", "--private-list").strip()
+    assert private_list() == ""
+    unknown = world.daemon.ask("publish", "--name", "nobody", "--private-list")
+    assert unknown.returncode != 0 and '"nobody"' in unknown.stderr, unknown
+    only_grpc = me.group(ingress=[("tcp", 443, 443, "0.0.0.0/0")])
+    everything = me.group(ingress=[EVERYTHING])
+    endpoint = me.endpoint(services["cacheservicename"], me.subnets[:1], [only_grpc], private_dns=True)
+    control = me.endpoint(services["controlservicename"], me.subnets[:1], [everything], private_dns=True)
+    client = world.instance(me, "client", groups=[everything])
+    environment = [f"KURA_API_KEY={key}", f"KURA_ENDPOINT={CELL}", f"KURA_CA={folder / 'ca.pem'}"]
+    ca = subprocess.run([*world.daemon.program.command, "cat", folder / "data/ca.pem"], capture_output=True, check=True)
+    (folder / "ca.pem").write_bytes(ca.stdout)
+
+    def sets_and_gets():
+        return world.daemon.ask("exec", client.id, "--", "env", *environment, folder / "client", CACHE)
+
+    [(zone, address)] = endpoint.addresses().items()
+    [zone] = me.ec2.describe_availability_zones(ZoneNames=[zone])["AvailabilityZones"]
+    assert private_list() == f"{zone['ZoneId']}={address}:9004"
+    assert client.dig(f"cache.{CELL}").data("A") == [address]
+    # A group that lets gRPC in does not let this in.
+    refused = sets_and_gets()
+    assert refused.returncode != 0 and "value" not in refused.stdout, refused
+    me.ec2.modify_vpc_endpoint(
+        VpcEndpointId=endpoint.id, AddSecurityGroupIds=[everything], RemoveSecurityGroupIds=[only_grpc]
+    )
+    done = wait_for(lambda: (done := sets_and_gets()).returncode == 0 and done, seconds=30)
+    assert done.stdout == "value\n", done
+    # The names of other services have no such port.
+    [address] = control.addresses().values()
+    assert "name" not in client.agent("connect", to=address, port=9004, patience=1)
+    endpoint.delete()
+    control.delete()
