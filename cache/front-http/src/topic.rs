@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response};
 use http_body::Body;
 use kura_commands::{Delivery, Error, Need, Resume, Session, Subscription, TopicValue};
@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use crate::content::Content;
-use crate::endpoints::json_response;
 use crate::item::no_content;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -84,11 +83,30 @@ pub(crate) async fn poll(
         }
         http.commands.check(session)?;
     }
-    Ok(json_response(&json!({ "items": events })))
+    // Until there is room the messages are the topic's own, shared; as JSON each answer has its copy.
+    let room = http.budget.reserve(events.iter().map(json_bytes).sum()).await;
+    http.commands.check(session)?;
+    let items: Vec<Value> = events.iter().map(event).collect();
+    let text = json!({ "items": items }).to_string();
+    let mut response = Response::new(Content::Whole(text.into(), Some(room)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// Bytes that an event takes as JSON at most: a control character is written with six.
+fn json_bytes(delivery: &Delivery) -> usize {
+    const FRAME: usize = 256;
+    match delivery {
+        Delivery::Item(message) => message.value.bytes().len() * 6 + FRAME,
+        Delivery::Discontinuity(_) => FRAME,
+    }
 }
 
 /// All that is there, once something is.
-fn take(subscription: &mut Subscription, cx: &mut std::task::Context<'_>) -> Poll<Result<Vec<Value>, Error>> {
+fn take(
+    subscription: &mut Subscription,
+    cx: &mut std::task::Context<'_>,
+) -> Poll<Result<Vec<Delivery>, Error>> {
     let (mut events, mut bytes) = (Vec::new(), 0);
     while events.len() < MAX_EVENTS && bytes < MAX_BYTES {
         match subscription.poll_next(cx) {
@@ -96,7 +114,7 @@ fn take(subscription: &mut Subscription, cx: &mut std::task::Context<'_>) -> Pol
                 if let Delivery::Item(message) = &delivery {
                     bytes += message.value.bytes().len();
                 }
-                events.push(event(&delivery));
+                events.push(delivery);
             }
             // What came before is told first; the next request hears the rest.
             Poll::Ready(Err(error)) if events.is_empty() => return Poll::Ready(Err(error)),

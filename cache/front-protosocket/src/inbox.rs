@@ -208,7 +208,15 @@ impl Inbox {
         io: &mut S,
         length: u64,
     ) -> io::Result<()> {
-        let mut left = length.saturating_sub(self.rest.len() as u64);
+        // What was read with it may hold its end, and messages behind it.
+        let here = usize::try_from(length).unwrap_or(usize::MAX).min(self.rest.len());
+        let mut left = length - here as u64;
+        if left == 0 {
+            self.rest.drain(..here);
+            self.more = !self.rest.is_empty();
+            self.pace = None;
+            return Ok(());
+        }
         self.forget();
         let mut pace = Pace::start(Instant::now());
         let mut came = 0_usize;

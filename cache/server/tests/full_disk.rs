@@ -41,7 +41,7 @@ mount -o remount,size=64m "$D"
 "$KURA" cache create after --data-dir "$D/data"
 "$KURA" key create --name after --data-dir "$D/data" >/dev/null 2>&1
 "$KURA" cache list --data-dir "$D/data"
-shift 2; timeout 20 "$@" 2>"$D/log" & server=$!
+shift 2; timeout --kill-after=5 20 "$@" 2>"$D/log" & server=$!
 n=0; while [ $n -lt 750 ] && ! grep -o 'kura ready' "$D/log"; do sleep 0.02; n=$((n + 1)); done
 kill $server; wait $server || true
 ls "$D/data"

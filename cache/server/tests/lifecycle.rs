@@ -19,6 +19,8 @@ async fn a_stop_does_not_wait_for_a_peer_without_calls() {
     // It has made a connection and never reads what comes: no pong to the farewell's ping either.
     let mut idle = TcpStream::connect(server.address).unwrap();
     idle.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    // And one that has not said a word.
+    let _silent = TcpStream::connect(server.address).unwrap();
     let client = server.client("");
     client.create_cache("c").await.unwrap();
     server.terminate();

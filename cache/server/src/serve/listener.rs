@@ -167,7 +167,7 @@ impl Service {
                 match tls {
                     None => kura_front_protosocket::serve(stream, front, drain).await,
                     Some(tls) => {
-                        let stream = shake_hands(stream, &tls).await?;
+                        let stream = shake_hands(stream, &tls, &drain).await?;
                         kura_front_protosocket::serve(stream, front, drain).await
                     }
                 }
@@ -185,7 +185,7 @@ impl Service {
                 match tls {
                     None => kura_front_resp::serve(stream, front, drain).await,
                     Some(tls) => {
-                        let stream = shake_hands(stream, &tls).await?;
+                        let stream = shake_hands(stream, &tls, &drain).await?;
                         kura_front_resp::serve(stream, front, drain).await
                     }
                 }
@@ -236,6 +236,7 @@ async fn connection<F: Future<Output = io::Result<()>>>(
     let served = async {
         let stream = TcpStream::from_std(stream)?;
         stream.set_nodelay(true)?;
+        keep_alive(&stream)?;
         serve(stream).await
     };
     if let Err(error) = served.await {
@@ -243,14 +244,38 @@ async fn connection<F: Future<Output = io::Result<()>>>(
     }
 }
 
-async fn shake_hands(stream: TcpStream, tls: &TlsAcceptor) -> io::Result<TlsStream<TcpStream>> {
-    timeout(HELLO, tls.accept(stream))
-        .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake within 10 s"))?
+/// Has the kernel ask peers that say nothing whether they are there still: one that vanished gives
+/// its place back within two minutes or so.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, Duration::from_secs(60))?;
+    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(15))?;
+    Ok(())
+}
+
+async fn shake_hands(
+    stream: TcpStream,
+    tls: &TlsAcceptor,
+    drain: &DrainSignal,
+) -> io::Result<TlsStream<TcpStream>> {
+    hello(tls.accept(stream), "no TLS handshake within 10 s", drain).await
+}
+
+/// Waits for what a peer begins with, as long as it may take and the server does not stop.
+async fn hello<T>(
+    begins: impl Future<Output = io::Result<T>>,
+    late: &'static str,
+    drain: &DrainSignal,
+) -> io::Result<T> {
+    tokio::select! {
+        begun = timeout(HELLO, begins) => begun.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, late))?,
+        () = drain.clone().draining() => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server stops")),
+    }
 }
 
 async fn secured(stream: TcpStream, tls: &TlsAcceptor, fronts: Fronts, drain: DrainSignal) -> io::Result<()> {
-    let stream = shake_hands(stream, tls).await?;
+    let stream = shake_hands(stream, tls, &drain).await?;
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     fronts.serve(stream, http2, drain).await
 }
@@ -264,9 +289,7 @@ async fn plaintext(
     if let Some(gate) = &gate {
         gate.opened().await;
     }
-    let http2 = timeout(HELLO, speaks_http2(&stream))
-        .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no bytes within 10 s"))??;
+    let http2 = hello(speaks_http2(&stream), "no bytes within 10 s", &drain).await?;
     match gate {
         None => fronts.serve(stream, http2, drain).await,
         Some(gate) => fronts.serve(gate.through(stream), http2, drain).await,

@@ -133,6 +133,8 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     readiness.set(false);
     accepting.shutdown().await;
+    // Before a second signal is looked for: everything below waits for those who are told here.
+    drain.start();
     let in_order = tokio::select! {
         () = stop(&drain, &commands) => true,
         () = signals.next() => {
@@ -142,13 +144,16 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     };
     helpers.shutdown().await;
     if let Some(control) = control {
+        if !in_order {
+            control.abort();
+        }
         let _ = control.await;
     }
     Ok(in_order)
 }
 
+/// Waits until everybody is gone who was told to go, and ends those who stay.
 async fn stop(drain: &Drain, commands: &Commands) {
-    drain.start();
     // These would never end by themselves.
     commands.end_subscriptions();
     if tokio::time::timeout(DRAIN, drain.all_gone()).await.is_err() {
