@@ -119,7 +119,10 @@ pub(crate) fn stage(project: &Project, client: Client, mode: Mode) -> Result<Out
             Mode::V1 | Mode::V2 => "415 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out",
         };
         let told = transcript.all.iter().any(|line| line.contains(published));
-        ensure!(told, "not all tests that momento publishes were run: `{published}` is not among {closing:?}");
+        ensure!(
+            told,
+            "not all tests that momento publishes were run: `{published}` is not among {closing:?}"
+        );
     }
     Ok(Outcome::Passed(closing))
 }
