@@ -106,7 +106,11 @@ impl Sessions {
             return Err(revoked());
         }
         if let Rights::OfRole(id, permissions) = &session.rights {
-            *permissions.write() = Arc::new(roles::permissions(&self.registry, id));
+            // Both change under one lock: what another thread read earlier must not pass for current.
+            let mut held = permissions.write();
+            *held = Arc::new(roles::permissions(&self.registry, id));
+            session.generation.store(generation, Ordering::Release);
+            return Ok(());
         }
         session.generation.store(generation, Ordering::Release);
         Ok(())

@@ -60,6 +60,16 @@ impl Commands {
         self.topics.stats()
     }
 
+    /// Whether a subscription's session still stands, and may still read its topic: a role can lose that.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::PermissionDenied`].
+    pub fn check_subscription(&self, subscription: &Subscription) -> Result<(), Error> {
+        let Subscription { inner, session } = subscription;
+        self.check(session)?;
+        session.authorize_topic(Need::Read, inner.cache().as_str(), inner.topic())
+    }
+
     fn check_topic(&self, session: &Session, need: Need, cache: &str, topic: &str) -> Result<(), Error> {
         session.authorize_topic(need, cache, topic)?;
         self.data.cache(cache)?;
@@ -89,7 +99,7 @@ fn refused(error: TopicError, cache: &str) -> Error {
 
 /// Somebody's place in a topic. Dropping it ends the subscription.
 ///
-/// Whoever holds one asks [`Commands::check`] now and then whether its session still stands, at
+/// Whoever holds one asks [`Commands::check_subscription`] now and then whether its session still stands, at
 /// the latest when [`Session::expires`] says so: a place in a topic knows no time.
 #[derive(Debug)]
 pub struct Subscription {

@@ -76,14 +76,17 @@ pub(crate) async fn stream(
 
 /// Checks every item of a batch before the first is carried out, so that a request that cannot
 /// be decoded, or names a key out of reach, changes nothing.
-pub(crate) fn check(
+pub(crate) async fn check(
     commands: &Commands,
     cache: &Cache,
     method: Method,
     message: &Bytes,
 ) -> Result<(), Status> {
     let single = if method == Method::GetBatch { Method::Get } else { Method::Set };
-    for field in Fields::of(message) {
+    for (at, field) in Fields::of(message).enumerate() {
+        if at % SLICE == SLICE - 1 {
+            tokio::task::yield_now().await;
+        }
         match field.map_err(malformed)? {
             (1, Payload::Bytes(item)) => {
                 let item = message.slice_ref(item);

@@ -113,6 +113,7 @@ pub(crate) fn begin(
     };
     let max_message = match method.kind() {
         Kind::Token => token::MAX_MESSAGE_BYTES,
+        Kind::Topic => topic::max_message_bytes(front.commands.limits()),
         _ => front.commands.limits().max_request_bytes,
     };
     let mut call = Call {
@@ -344,7 +345,7 @@ impl Call {
         }
         if matches!(self.method, Method::GetBatch | Method::SetBatch) {
             let cache = self.cache()?;
-            batch::check(&self.front.commands, &cache, self.method, &message)?;
+            batch::check(&self.front.commands, &cache, self.method, &message).await?;
             return Ok(Prepared::Batch(cache, message, reserved));
         }
         let (respond, work) = self.work(&message);

@@ -5,7 +5,7 @@
 //! window on the collection and one piece.
 
 use bytes::Bytes;
-use kura_commands::{Elements, Fields, Scored};
+use kura_commands::{Dictionary, Elements, Fields, Scored};
 use kura_wire::{Code, Status};
 
 use crate::answer::{DOUBLE_BYTES, HIT, MISS, put_bytes, put_double};
@@ -15,6 +15,8 @@ use crate::scalar::Answer;
 
 /// Rows measured before other tasks get their turn: some 50 µs of work.
 const SLICE: u64 = 2048;
+/// The same for rows that have to be looked up.
+const LOOKED_UP_SLICE: u64 = 128;
 
 /// Bytes of a piece, rounded up to whole rows: some 50 µs of work if the rows are short.
 const PIECE_BYTES: usize = 32 * 1024;
@@ -34,7 +36,8 @@ enum Source {
     Scored(Scored),
     /// The values of [`Scored`] without their scores.
     Unscored(Scored),
-    Values(Vec<Option<Bytes>>),
+    /// The values of these fields.
+    Values(Dictionary, Vec<Bytes>),
     Scores(Vec<Option<f64>>),
 }
 
@@ -76,8 +79,8 @@ impl Rows {
     }
 
     /// `found { repeated { result, cache_body } }`.
-    pub(crate) fn values(values: Vec<Option<Bytes>>) -> Self {
-        Self { source: Source::Values(values), around: &[0x0a] }
+    pub(crate) fn values(dictionary: Dictionary, fields: Vec<Bytes>) -> Self {
+        Self { source: Source::Values(dictionary, fields), around: &[0x0a] }
     }
 
     /// `found { repeated { result, score } }`.
@@ -88,7 +91,7 @@ impl Rows {
     /// The whole answer if it is small; else as it was.
     pub(crate) fn at_once(self) -> Result<Answer, Self> {
         let mut measured = Cursor::default();
-        if self.len() > SLICE || !self.measure(&mut measured) {
+        if self.len() > self.slice() || !self.measure(&mut measured) {
             return Err(self);
         }
         let Ok(mut frame) = self.head_of(measured.bytes) else { return Err(self) };
@@ -117,10 +120,11 @@ impl Rows {
         let mut next = 0;
         while next < self.len() {
             let mut piece = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 4);
+            let until = next.saturating_add(self.slice());
             self.each(next, |row| {
                 row.put(&mut piece);
                 next += 1;
-                piece.len() < PIECE_BYTES
+                piece.len() < PIECE_BYTES && next < until
             });
             messages.send(piece.into()).await?;
             tokio::task::yield_now().await;
@@ -131,9 +135,13 @@ impl Rows {
     /// Bytes of elements that are held for this answer alone.
     pub(crate) fn held_bytes(&self) -> usize {
         match &self.source {
-            Source::Values(values) => values.iter().flatten().map(Bytes::len).sum(),
+            Source::Values(_, fields) => PIECE_BYTES + fields.len() * size_of::<Bytes>(),
             _ => PIECE_BYTES,
         }
+    }
+
+    fn slice(&self) -> u64 {
+        if matches!(self.source, Source::Values(..)) { LOOKED_UP_SLICE } else { SLICE }
     }
 
     fn len(&self) -> u64 {
@@ -141,14 +149,14 @@ impl Rows {
             Source::Fields(fields) => fields.len(),
             Source::Elements(elements) => elements.len(),
             Source::Scored(elements) | Source::Unscored(elements) => elements.len(),
-            Source::Values(values) => values.len() as u64,
+            Source::Values(_, fields) => fields.len() as u64,
             Source::Scores(scores) => scores.len() as u64,
         }
     }
 
     /// Measures a slice of rows; whether it was the last.
     fn measure(&self, measured: &mut Cursor) -> bool {
-        let until = measured.row.saturating_add(SLICE).min(self.len());
+        let until = measured.row.saturating_add(self.slice()).min(self.len());
         self.each(measured.row, |row| {
             measured.bytes += row.field_bytes() as u64;
             measured.row += 1;
@@ -194,10 +202,10 @@ impl Rows {
                 elements.iter_from(from).all(|(value, score)| take(Row::Scored(value, score)))
             }
             Source::Unscored(elements) => elements.iter_from(from).all(|(value, _)| take(Row::Bytes(value))),
-            Source::Values(values) => values
+            Source::Values(dictionary, fields) => fields
                 .iter()
                 .skip(from_usize)
-                .all(|value| take(value.as_ref().map_or(Row::Miss, |value| Row::Value(value)))),
+                .all(|field| take(dictionary.get(field).map_or(Row::Miss, Row::Value))),
             Source::Scores(scores) => {
                 scores.iter().skip(from_usize).all(|score| take(score.map_or(Row::Miss, Row::Score)))
             }

@@ -229,7 +229,7 @@ impl Subscriber {
     /// Ends the stream if its session is over, or if its topic is and nobody would notice because
     /// the peer does not read.
     fn look(&mut self) {
-        if let Err(error) = self.front.commands.check(self.subscription.session()) {
+        if let Err(error) = self.front.commands.check_subscription(&self.subscription) {
             self.end(&status(&error));
         } else if !self.is_idle()
             && let Some(error) = self.subscription.ended()

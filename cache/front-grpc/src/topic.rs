@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kura_base::Limits;
 use kura_commands::{Commands, Delivery, Message, Resume, Session, Subscription, TopicValue};
 use kura_wire::protos::cache_client::pubsub::{self, subscription_item, topic_value};
 use kura_wire::{Code, FRAME_HEADER_BYTES, Status};
@@ -18,6 +19,15 @@ const SHARED_BYTES: usize = 4096;
 
 /// Nothing to say, but the stream works: an empty message in field 3, framed.
 pub(crate) const HEARTBEAT: &[u8] = &[0, 0, 0, 0, 2, 0x1a, 0];
+
+/// Room in a message for what is neither value nor topic: the cache's name and framing.
+const BESIDE_BYTES: usize = 16 * 1024;
+
+/// Largest message of these calls. It is decoded before it is known who may use the topic, so it
+/// is not to be a large one.
+pub(crate) fn max_message_bytes(limits: &Limits) -> usize {
+    limits.max_request_bytes.min(limits.max_topic_value_bytes + limits.max_topic_name_bytes + BESIDE_BYTES)
+}
 
 /// Carries out `Publish`.
 pub(crate) fn publish(commands: &Commands, session: &Session, message: &Bytes) -> Result<Answer, Status> {

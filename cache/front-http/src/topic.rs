@@ -81,11 +81,11 @@ pub(crate) async fn poll(
         if let Ok(some) = timeout(BEAT, poll_fn(|cx| take(&mut subscription, cx))).await {
             events = some?;
         }
-        http.commands.check(session)?;
+        http.commands.check_subscription(&subscription)?;
     }
     // Until there is room the messages are the topic's own, shared; as JSON each answer has its copy.
     let room = http.budget.reserve(events.iter().map(json_bytes).sum()).await;
-    http.commands.check(session)?;
+    http.commands.check_subscription(&subscription)?;
     let items: Vec<Value> = events.iter().map(event).collect();
     let text = json!({ "items": items }).to_string();
     let mut response = Response::new(Content::Whole(text.into(), Some(room)));

@@ -237,6 +237,12 @@ impl Subscription {
         self.topic.page
     }
 
+    /// The topic's name.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.topic.name
+    }
+
     /// The topic's cache.
     #[must_use]
     pub fn cache(&self) -> &CacheName {

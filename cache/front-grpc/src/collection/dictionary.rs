@@ -57,7 +57,7 @@ pub(super) fn encode(reply: DictionaryReply) -> Reply {
     match reply {
         DictionaryReply::Missing => missing(),
         DictionaryReply::Done => empty(),
-        DictionaryReply::Values(values) => Reply::Rows(Rows::values(values)),
+        DictionaryReply::Values(found, fields) => Reply::Rows(Rows::values(found, fields)),
         DictionaryReply::Found(fields) => Reply::Rows(Rows::fields(fields)),
         DictionaryReply::Length(length) => found_length(length),
         DictionaryReply::Integer(sum) => integer(sum.cast_unsigned()),

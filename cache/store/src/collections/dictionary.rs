@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::CollectionTtl;
-use crate::Fields;
+use crate::{Dictionary, Fields};
 
 /// A command on one dictionary.
 #[derive(Clone, Debug)]
@@ -43,8 +43,9 @@ pub enum DictionaryReply {
     Missing,
     /// Done, whatever was there.
     Done,
-    /// For each field asked for, its value if it has one.
-    Values(Vec<Option<Bytes>>),
+    /// The dictionary as it was, and the fields asked for: whoever encodes the answer looks their values up, so
+    /// that a field that is named many times is not copied as often.
+    Values(Dictionary, Vec<Bytes>),
     /// All fields.
     Found(Fields),
     /// The number of fields.

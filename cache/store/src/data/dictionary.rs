@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use kura_base::Millis;
 use kura_engine::{Change, Collection, Dictionary, Keyspace};
 
@@ -26,13 +25,9 @@ impl Data {
         use DictionaryReply::{Done, Found, Integer, Length, Missing, Values};
         let at = At { cache, name, now };
         match command {
-            DictionaryCommand::Get(fields) => {
-                self.read(at, fields.len(), move |found: Option<Dictionary>| {
-                    let Some(found) = found else { return Missing };
-                    let value = |field: &Bytes| found.get(field).map(Bytes::copy_from_slice);
-                    Values(fields.iter().map(value).collect())
-                })
-            }
+            DictionaryCommand::Get(fields) => self.read(at, 0, move |found: Option<Dictionary>| {
+                found.map_or(Missing, |found| Values(found, fields))
+            }),
             DictionaryCommand::Fetch => self.read(at, 0, |found: Option<Dictionary>| {
                 found.map_or(Missing, |found| Found(found.fields()))
             }),

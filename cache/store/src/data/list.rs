@@ -38,8 +38,12 @@ impl Data {
                 self.edit(at, Load::default(), move |list: &mut List, held| pop(list, side, held))
             }
             ListCommand::RemoveValue(value) => {
-                let scan = self.snapshot::<List>(at)?.map_or(0, |list| list.bytes());
-                self.edit(at, Load { scan, ..Load::default() }, move |list: &mut List, held| {
+                // All of it is looked through, and each of its elements may have to go.
+                let load = self.snapshot::<List>(at)?.map_or_else(Load::default, |list| Load {
+                    scan: list.bytes(),
+                    ..Load::of_elements(usize::try_from(list.len()).unwrap_or(usize::MAX))
+                });
+                self.edit(at, load, move |list: &mut List, held| {
                     let equal = list.iter().zip(0..).filter(|(other, _)| *other == value);
                     let ranges = equal.map(|(_, at)| (at, 1)).collect();
                     erase(list, ranges, held)
