@@ -432,14 +432,14 @@ async fn a_key_that_ends_ends_its_streams() {
 
 #[tokio::test]
 async fn thousands_of_topics_and_subscriptions_stay_within_their_bounds() {
-    const TOPICS: usize = 20_000;
+    const TOPICS: usize = 10_000;
     const STREAMS: usize = 1000;
     let admin = free_address();
     let (server, client) = local(&["--topic-memory", "1MiB", "--admin-listen", &admin.to_string()]).await;
     let connection = server.connect().await;
     let (mut calls, mut full) = (Vec::new(), 0);
     for number in 0..TOPICS {
-        let request = publish_request(&format!("topic-{number}"), Some(Value::Text("v".repeat(1000))));
+        let request = publish_request(&format!("topic-{number}"), Some(Value::Text("v".to_owned())));
         let connection = connection.clone();
         calls.push(tokio::spawn(async move { connection.call(PUBLISH, &[], frame(&request)).await.code }));
         if calls.len() == 500 {
@@ -454,11 +454,11 @@ async fn thousands_of_topics_and_subscriptions_stay_within_their_bounds() {
         }
     }
     let held = metric(admin, "kura_topics");
-    assert!(held > 300 && metric(admin, "kura_topic_memory_bytes") <= 1 << 20, "{held} topics");
+    assert!(held > 500 && metric(admin, "kura_topic_memory_bytes") <= 1 << 20, "{held} topics");
     let forgotten = metric(admin, "kura_topics_forgotten_total");
     assert_eq!(held + forgotten, TOPICS as u64);
     let grown = server.memory().saturating_sub(full);
-    // Without a bound it would be 17,000 messages of 1,000 bytes. The allocator keeps a few MiB, more or less.
+    // The server counts what the topics take; this is what nobody counts, and the allocator's few MiB.
     assert!(grown < 12 << 20, "{grown} bytes more for topics that are forgotten");
     // The newest is there, the oldest begins anew.
     let mut newest = Subscription::new(&client, &format!("topic-{}", TOPICS - 1), 0, 0).await;
