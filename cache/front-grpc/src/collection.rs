@@ -16,12 +16,12 @@ use kura_commands::{
     SortedSetCommand,
 };
 use kura_wire::{Code, Status};
-use prost::Message;
 
 use crate::Method;
 use crate::answer::Outcome;
-use crate::error::{status, undecodable};
+use crate::error::status;
 use crate::fields::Fields;
+use crate::message::decode as read;
 use crate::route::Kind;
 
 /// What a call on a collection asks for.
@@ -177,10 +177,6 @@ impl Lifetime {
     fn ttl(&self, millis: u64) -> Result<Ttl, Status> {
         Ttl::from_millis(millis, self.0).map_err(|error| status(&Error::from(error)))
     }
-}
-
-fn read<M: Message + Default>(message: &Bytes) -> Result<M, Status> {
-    M::decode(message.clone()).map_err(|error| undecodable(&error))
 }
 
 /// The order that a message names by number.

@@ -96,10 +96,8 @@ pub async fn serve_beside<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    front.metrics.connection_opened();
-    let served = converse(io, &front, drain, others).await;
-    front.metrics.connection_closed();
-    served
+    let _open = front.metrics.connections.enter();
+    converse(io, &front, drain, others).await
 }
 
 async fn converse<S>(io: S, front: &Arc<Front>, drain: DrainSignal, others: &NotGrpc<'_>) -> io::Result<()>

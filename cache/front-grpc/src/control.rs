@@ -7,10 +7,10 @@ use bytes::Bytes;
 use kura_commands::{Commands, Session};
 use kura_wire::Status;
 use kura_wire::protos::control_client as protos;
-use prost::Message;
 
 use crate::Method;
-use crate::error::{status, undecodable};
+use crate::error::status;
+use crate::message::{decode, encode};
 use crate::scalar::Answer;
 
 /// Caches or signing keys in one page of a list.
@@ -110,11 +110,3 @@ const ADVERTISED_TOPIC_LIMITS: protos::TopicLimits = protos::TopicLimits {
     max_subscription_count: 100,
     max_publish_message_size_kb: 100,
 };
-
-pub(crate) fn decode<M: Message + Default>(message: &Bytes) -> Result<M, Status> {
-    M::decode(message.clone()).map_err(|error| undecodable(&error))
-}
-
-pub(crate) fn encode(message: &impl Message) -> Answer {
-    Answer::of(&message.encode_to_vec())
-}

@@ -6,12 +6,12 @@ use kura_commands::{
 };
 use kura_wire::protos::leaderboard as protos;
 use kura_wire::{Code, Status};
-use prost::Message;
 
 use crate::Method;
 use crate::answer::{Outcome, Reply, empty, integer, put_bytes, put_double, put_varint_field};
 use crate::collection::order;
-use crate::error::{lacks, undecodable};
+use crate::error::lacks;
+use crate::message::decode as read;
 use crate::scalar::Answer;
 
 /// Most elements or ids in one call, as Momento documents.
@@ -167,8 +167,4 @@ fn finite(score: f64, what: &str) -> Result<f64, Status> {
 
 fn invalid(message: String) -> Status {
     Status::new(Code::InvalidArgument, message)
-}
-
-fn read<M: Message + Default>(message: &Bytes) -> Result<M, Status> {
-    M::decode(message.clone()).map_err(|error| undecodable(&error))
 }

@@ -22,6 +22,7 @@ mod error;
 mod faults;
 mod latency;
 mod leaderboard;
+mod message;
 pub mod metadata;
 mod metrics;
 mod permissions;

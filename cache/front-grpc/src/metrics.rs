@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use kura_front::Connections;
 use kura_wire::Code;
 
 use crate::Method;
@@ -14,8 +15,7 @@ const CODES: usize = 17;
 #[derive(Debug)]
 pub struct Metrics {
     ended: [[AtomicU64; CODES]; Method::ALL.len()],
-    connections: AtomicU64,
-    accepted: AtomicU64,
+    pub(crate) connections: Connections,
     pub(crate) latency: Latency,
 }
 
@@ -23,23 +23,13 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         Self {
             ended: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
-            connections: AtomicU64::new(0),
-            accepted: AtomicU64::new(0),
+            connections: Connections::default(),
             latency: Latency::default(),
         }
     }
 
     pub(crate) fn call_ended(&self, method: Method, code: Code) {
         self.ended[method as usize][code as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn connection_opened(&self) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        self.accepted.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn connection_closed(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Appends the metrics in Prometheus' text format.
@@ -58,17 +48,7 @@ impl Metrics {
                 }
             }
         }
-        let _ = write!(
-            text,
-            "# HELP kura_grpc_connections HTTP/2 connections open now.\n\
-             # TYPE kura_grpc_connections gauge\n\
-             kura_grpc_connections {}\n\
-             # HELP kura_grpc_connections_accepted_total HTTP/2 connections since the start.\n\
-             # TYPE kura_grpc_connections_accepted_total counter\n\
-             kura_grpc_connections_accepted_total {}\n",
-            self.connections.load(Ordering::Relaxed),
-            self.accepted.load(Ordering::Relaxed),
-        );
+        self.connections.render("grpc", "HTTP/2", text);
         self.latency.render(text);
     }
 }

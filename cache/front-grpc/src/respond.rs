@@ -1,13 +1,13 @@
 //! Sending a call's answer: headers, messages within the peer's window, trailers.
 
 use std::future::poll_fn;
-use std::time::Duration;
 
 use bytes::Bytes;
 use h2::SendStream;
 use h2::server::SendResponse;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, HeaderName, Response, StatusCode};
+use kura_front::stream::STALLED;
 use kura_wire::{Code, Status, percent_encode};
 
 use crate::deadline::Deadline;
@@ -16,9 +16,6 @@ use crate::scalar::Answer;
 /// Messages up to this size are handed to the connection at once; larger ones follow the peer's
 /// window, so that a peer that does not read cannot fill this server's memory.
 pub(crate) const AT_ONCE_BYTES: usize = 64 * 1024;
-
-/// How long a peer may leave its window shut before its stream is given up.
-const STALLED: Duration = Duration::from_secs(30);
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

@@ -12,8 +12,8 @@ use kura_commands::{Commands, NewApiToken, NewDisposableToken, Session};
 use kura_wire::protos::{auth, token};
 use kura_wire::{Code, Status};
 
-use crate::control::{decode, encode};
 use crate::error::status;
+use crate::message::{decode, encode};
 use crate::scalar::Answer;
 use crate::{Method, permissions};
 

@@ -9,8 +9,9 @@ use kura_wire::protos::cache_client::pubsub::{self, subscription_item, topic_val
 use kura_wire::{Code, FRAME_HEADER_BYTES, Status};
 use prost::Message as _;
 
-use crate::error::{status, undecodable};
+use crate::error::status;
 use crate::fields::{put_varint, varint_len};
+use crate::message::decode;
 use crate::scalar::Answer;
 
 /// A value at least this long follows its message's head as it is, shared by all; a shorter one is
@@ -55,10 +56,6 @@ pub(crate) fn subscribe(
     let request: pubsub::SubscriptionRequest = decode(message)?;
     let resume = Resume { sequence: request.resume_at_topic_sequence_number, page: request.sequence_page };
     commands.subscribe(session, &request.cache_name, &request.topic, resume).map_err(|error| status(&error))
-}
-
-fn decode<M: prost::Message + Default>(message: &Bytes) -> Result<M, Status> {
-    M::decode(message.clone()).map_err(|error| undecodable(&error))
 }
 
 /// A framed `_SubscriptionItem`: its head, and the value behind it if that is long.

@@ -10,10 +10,10 @@ use h2::RecvStream;
 use h2::server::SendResponse;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
+use kura_front::stream::STALLED;
 
 use crate::Peer;
 use crate::content::Content;
-use crate::stall::STALLED;
 
 /// What is handed to the connection at a time; more follows the peer's window.
 const AT_ONCE_BYTES: usize = 64 * 1024;

@@ -54,7 +54,11 @@ where
     cache.authorize_key(&key)?;
     let ttl = ttl(http, query)?;
     let (value, room) = body::read(body, commands.limits().max_item_bytes, &http.budget).await?;
-    let value = if value.len() < SHARED_BYTES { Value::Copied(&value) } else { Value::Shared(value.clone()) };
+    let value = match value.len() {
+        ..SHARED_BYTES => Value::Copied(&value),
+        // Given away, so that the store need not copy what nobody else holds.
+        _ => Value::Shared(value),
+    };
     commands.execute(cache, &key, Command::Set { value, ttl }, commands.now(), |_| {})?;
     drop(room);
     Ok(no_content())

@@ -3,13 +3,10 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
+use kura_front::stream::STALLED;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
-
-/// How long a peer may take nothing before its connection, or its stream, is given up.
-pub(crate) const STALLED: Duration = Duration::from_secs(30);
 
 /// A byte stream that breaks once nothing could be written to it for [`STALLED`].
 pub(crate) struct Stall<S> {
@@ -85,6 +82,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
 
 #[cfg(test)]
 mod tests {
+    use kura_front::stream::STALLED;
     use tokio::io::AsyncWriteExt;
 
     use super::*;

@@ -4,12 +4,12 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kura_front::DrainSignal;
+use kura_front::stream::{self, Stranger};
 use kura_wire::{Code, Status};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until};
 
 use crate::Front;
 use crate::caller::{Caller, refuse};
@@ -18,12 +18,6 @@ use crate::inbox::{Heard, Inbox, STRANGER_BYTES};
 use crate::metrics::Counted;
 use crate::reply::Answers;
 
-/// How long a peer may take to authenticate, and to do so again once its token has ended.
-const STRANGER: Duration = Duration::from_secs(10);
-/// How long a peer may take no byte of its answers before it is given up.
-const STALLED: Duration = Duration::from_secs(30);
-/// How long a peer may take to close after our end.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// Longest message that is read over, so that the connection survives its refusal.
 const MOST_PASSED_OVER: u64 = 64 << 20;
 /// In one of so many turns a connection asks whether the server stops, even if its peer never pauses.
@@ -37,23 +31,21 @@ pub async fn serve<S>(io: S, front: Arc<Front>, drain: DrainSignal) -> io::Resul
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    front.metrics.connection_opened();
+    let _open = front.metrics.connections.enter();
     let mut conversation = Conversation {
         io,
         front: &front,
         caller: Caller::stranger(),
-        stranger_until: Some(Instant::now() + STRANGER),
+        stranger: Stranger::new(),
         inbox: Inbox::new(),
         answers: Answers::default(),
     };
     let over = drain.clone().over();
-    let served = tokio::select! {
+    tokio::select! {
         biased;
         served = conversation.run(drain) => served,
         () = over => Ok(()),
-    };
-    front.metrics.connection_closed();
-    served
+    }
 }
 
 struct Conversation<'a, S> {
@@ -61,7 +53,7 @@ struct Conversation<'a, S> {
     front: &'a Front,
     caller: Caller,
     /// When a peer that is nobody has to be gone; none while it is somebody.
-    stranger_until: Option<Instant>,
+    stranger: Stranger,
     inbox: Inbox,
     answers: Answers,
 }
@@ -77,9 +69,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                 draining |= drain.is_draining();
             }
             if draining && self.inbox.is_empty() {
-                return self.farewell().await;
+                return stream::farewell(&mut self.io).await;
             }
-            let limit = [self.inbox.limit(), self.stranger_until].into_iter().flatten().min();
+            let limit = [self.inbox.limit(), self.stranger.until()].into_iter().flatten().min();
             let heard = tokio::select! {
                 biased;
                 heard = self.hear() => heard?,
@@ -101,7 +93,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                 Heard::Large(length) => self.receive(length).await?,
                 Heard::TooLong(length) => {
                     if !self.refuse_length(length).await? {
-                        return self.farewell().await;
+                        return stream::farewell(&mut self.io).await;
                     }
                 }
                 Heard::Broken => {
@@ -109,11 +101,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                         Status::new(Code::InvalidArgument, "a message's length does not fit 64 bits");
                     refuse(self.front, &mut self.answers, Counted::None, 0, &status);
                     self.send().await?;
-                    return self.farewell().await;
+                    return stream::farewell(&mut self.io).await;
                 }
                 Heard::End => return Ok(()),
             }
-            self.note_who_calls();
+            self.stranger.note(self.caller.is_known());
         }
     }
 
@@ -163,46 +155,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     /// Sends all answers, as the peer takes them.
     async fn send(&mut self) -> io::Result<()> {
         if !self.answers.are_none() {
-            write(&mut self.io, &self.answers.bytes).await?;
+            stream::write(&mut self.io, &self.answers.bytes).await?;
         }
         self.answers.end();
         if let Some(tail) = self.answers.tail.take() {
             let _room = self.front.budget.reserve(tail.len()).await;
-            write(&mut self.io, &tail).await?;
+            stream::write(&mut self.io, &tail).await?;
         }
         Ok(())
     }
-
-    fn note_who_calls(&mut self) {
-        match self.caller.is_known() {
-            true => self.stranger_until = None,
-            false if self.stranger_until.is_none() => self.stranger_until = Some(Instant::now() + STRANGER),
-            false => {}
-        }
-    }
-
-    /// Says that no more answers come, and waits for the peer to have read them: closing at once, with
-    /// bytes of the peer's unread, would take back what is still on its way to it.
-    async fn farewell(&mut self) -> io::Result<()> {
-        let close = async {
-            self.io.shutdown().await?;
-            let mut nowhere = [0; 4096];
-            while self.io.read(&mut nowhere).await? > 0 {}
-            Ok(())
-        };
-        timeout(FAREWELL, close).await.unwrap_or(Ok(()))
-    }
-}
-
-/// Writes and flushes, as long as the peer takes some of it every [`STALLED`].
-async fn write<S: AsyncWrite + Unpin>(io: &mut S, mut bytes: &[u8]) -> io::Result<()> {
-    let stalled = |_| io::Error::new(io::ErrorKind::TimedOut, "the peer read nothing for 30 s");
-    while !bytes.is_empty() {
-        let written = timeout(STALLED, io.write(bytes)).await.map_err(stalled)??;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        bytes = bytes.get(written..).unwrap_or_default();
-    }
-    timeout(STALLED, io.flush()).await.map_err(stalled)?
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use kura_front::Connections;
 use kura_wire::Code;
 
 const CODES: usize = 17;
@@ -36,16 +37,14 @@ impl Counted {
 #[derive(Debug)]
 pub struct Metrics {
     ended: [[AtomicU64; CODES]; Counted::ALL.len()],
-    connections: AtomicU64,
-    accepted: AtomicU64,
+    pub(crate) connections: Connections,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         Self {
             ended: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
-            connections: AtomicU64::new(0),
-            accepted: AtomicU64::new(0),
+            connections: Connections::default(),
         }
     }
 }
@@ -53,15 +52,6 @@ impl Default for Metrics {
 impl Metrics {
     pub(crate) fn ended(&self, command: Counted, code: Code) {
         self.ended[command as usize][code as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn connection_opened(&self) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        self.accepted.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn connection_closed(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Appends the metrics in Prometheus' text format.
@@ -83,16 +73,6 @@ impl Metrics {
                 }
             }
         }
-        let _ = write!(
-            text,
-            "# HELP kura_protosocket_connections Protosocket connections open now.\n\
-             # TYPE kura_protosocket_connections gauge\n\
-             kura_protosocket_connections {}\n\
-             # HELP kura_protosocket_connections_accepted_total Protosocket connections since the start.\n\
-             # TYPE kura_protosocket_connections_accepted_total counter\n\
-             kura_protosocket_connections_accepted_total {}\n",
-            self.connections.load(Ordering::Relaxed),
-            self.accepted.load(Ordering::Relaxed),
-        );
+        self.connections.render("protosocket", "Protosocket", text);
     }
 }

@@ -6,12 +6,12 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::ready;
-use std::time::Duration;
 
 use bytes::BufMut as _;
+use kura_front::stream::{self, Stranger};
 use kura_front::{DrainSignal, FREE_BYTES, Pace, Reserved};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, sleep_until};
 
 use crate::Front;
 use crate::call::{Answer, Later};
@@ -19,12 +19,6 @@ use crate::caller::{Caller, Next};
 use crate::parse::{Parsed, Parser};
 use crate::reply::{Failure, Out, Reply, Rest};
 
-/// How long a peer may take to authenticate, and to do so again once its token has ended.
-const STRANGER: Duration = Duration::from_secs(10);
-/// How long a peer may take no byte of its answers before it is given up.
-const STALLED: Duration = Duration::from_secs(30);
-/// How long a peer may take to close after our end.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// Bytes read at a time.
 const READ_BYTES: usize = 64 * 1024;
 /// Commands carried out before other connections have their turn.
@@ -45,13 +39,12 @@ pub async fn serve<S>(io: S, front: Arc<Front>, drain: DrainSignal) -> io::Resul
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    front.metrics.connection_opened();
-    let _open = Open(&front);
+    let _open = front.metrics.connections.enter();
     let mut conversation = Conversation {
         io,
         caller: Caller::stranger(&front),
         front: &front,
-        stranger_until: Some(Instant::now() + STRANGER),
+        stranger: Stranger::new(),
         held: Vec::new(),
         parser: Parser::default(),
         awaited: None,
@@ -67,21 +60,12 @@ where
     }
 }
 
-/// A connection that is counted.
-struct Open<'a>(&'a Front);
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        self.0.metrics.connection_closed();
-    }
-}
-
 struct Conversation<'a, S> {
     io: S,
     front: &'a Front,
     caller: Caller,
     /// When a peer that is nobody has to be gone; none while it is somebody.
-    stranger_until: Option<Instant>,
+    stranger: Stranger,
     /// Bytes of the command that is on its way, and of those behind it.
     held: Vec<u8>,
     parser: Parser,
@@ -108,11 +92,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
         loop {
             draining |= drain.is_draining();
             if draining && self.held.is_empty() {
-                return self.farewell().await;
+                return stream::farewell(&mut self.io).await;
             }
             self.make_room().await;
             let pace = self.pace.as_ref().map(Pace::limit);
-            let limit = [pace, self.stranger_until].into_iter().flatten().min();
+            let limit = [pace, self.stranger.until()].into_iter().flatten().min();
             let came = tokio::select! {
                 biased;
                 came = read(&mut self.io, &mut self.held, self.awaited) => came?,
@@ -134,9 +118,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
             let goes = self.carry_out().await?;
             self.send().await?;
             if goes == Goes::Away {
-                return self.farewell().await;
+                return stream::farewell(&mut self.io).await;
             }
-            self.note_who_calls();
+            self.stranger.note(self.caller.is_known());
         }
     }
 
@@ -255,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                 Rest::Value(value) => {
                     self.send().await?;
                     let _room = self.front.budget.reserve(value.len()).await;
-                    send(&mut self.io, &value).await?;
+                    stream::write(&mut self.io, &value).await?;
                     self.out.bytes.extend_from_slice(b"\r\n");
                     None
                 }
@@ -275,30 +259,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     /// Sends all answers, as the peer takes them.
     async fn send(&mut self) -> io::Result<()> {
         if !self.out.bytes.is_empty() {
-            send(&mut self.io, &self.out.bytes).await?;
+            stream::write(&mut self.io, &self.out.bytes).await?;
         }
         self.out.sent();
         Ok(())
-    }
-
-    fn note_who_calls(&mut self) {
-        match self.caller.is_known() {
-            true => self.stranger_until = None,
-            false if self.stranger_until.is_none() => self.stranger_until = Some(Instant::now() + STRANGER),
-            false => {}
-        }
-    }
-
-    /// Says that no more answers come, and waits for the peer to have read them: closing at once, with
-    /// bytes of the peer's unread, would take back what is still on its way to it.
-    async fn farewell(&mut self) -> io::Result<()> {
-        let close = async {
-            self.io.shutdown().await?;
-            let mut nowhere = [0; 4096];
-            while self.io.read(&mut nowhere).await? > 0 {}
-            Ok(())
-        };
-        timeout(FAREWELL, close).await.unwrap_or(Ok(()))
     }
 }
 
@@ -327,17 +291,4 @@ async fn read<S: AsyncRead + Unpin>(
         std::task::Poll::Ready(Ok(came))
     })
     .await
-}
-
-/// Writes and flushes, as long as the peer takes some of it every [`STALLED`].
-async fn send<S: AsyncWrite + Unpin>(io: &mut S, mut bytes: &[u8]) -> io::Result<()> {
-    let stalled = |_| io::Error::new(io::ErrorKind::TimedOut, "the peer read nothing for 30 s");
-    while !bytes.is_empty() {
-        let written = timeout(STALLED, io.write(bytes)).await.map_err(stalled)??;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        bytes = bytes.get(written..).unwrap_or_default();
-    }
-    timeout(STALLED, io.flush()).await.map_err(stalled)?
 }

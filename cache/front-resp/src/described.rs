@@ -43,7 +43,7 @@ pub(crate) fn info(front: &Front) -> Reply {
          # Replication\r\nrole:master\r\nconnected_slaves:0\r\n\
          # Cluster\r\ncluster_enabled:0\r\n",
         env!("CARGO_PKG_VERSION"),
-        front.metrics.connections(),
+        front.metrics.connections.open(),
     ))
 }
 

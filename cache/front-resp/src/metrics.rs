@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use kura_front::Connections;
+
 use crate::table::COMMANDS;
 
 /// Commands ended so far and connections open now.
@@ -10,14 +12,13 @@ use crate::table::COMMANDS;
 pub struct Metrics {
     /// Done and refused, by place in the table; the last for what is no command.
     ended: Vec<[AtomicU64; 2]>,
-    connections: AtomicU64,
-    accepted: AtomicU64,
+    pub(crate) connections: Connections,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let ended = (0..=COMMANDS.len()).map(|_| Default::default()).collect();
-        Self { ended, connections: AtomicU64::new(0), accepted: AtomicU64::new(0) }
+        Self { ended, connections: Connections::default() }
     }
 }
 
@@ -27,20 +28,6 @@ impl Metrics {
         if let Some(counts) = self.ended.get(place.unwrap_or(COMMANDS.len())) {
             counts[usize::from(!done)].fetch_add(1, Ordering::Relaxed);
         }
-    }
-
-    pub(crate) fn connection_opened(&self) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        self.accepted.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn connection_closed(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Connections open now.
-    pub(crate) fn connections(&self) -> u64 {
-        self.connections.load(Ordering::Relaxed)
     }
 
     /// Appends the metrics in Prometheus' text format.
@@ -61,16 +48,6 @@ impl Metrics {
                 }
             }
         }
-        let _ = write!(
-            text,
-            "# HELP kura_resp_connections RESP connections open now.\n\
-             # TYPE kura_resp_connections gauge\n\
-             kura_resp_connections {}\n\
-             # HELP kura_resp_connections_accepted_total RESP connections since the start.\n\
-             # TYPE kura_resp_connections_accepted_total counter\n\
-             kura_resp_connections_accepted_total {}\n",
-            self.connections(),
-            self.accepted.load(Ordering::Relaxed),
-        );
+        self.connections.render("resp", "RESP", text);
     }
 }

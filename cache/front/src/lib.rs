@@ -2,8 +2,9 @@
 //! connections learn that it stops.
 //!
 //! It knows no protocol and no command. One [`Budget`] is for all connections of all protocols;
-//! [`Pace`] says when a message that is on its way comes too slowly; [`drain()`] makes the two ends
-//! of a drain.
+//! [`Pace`] says when a message that is on its way comes too slowly; [`stream`] has what bare
+//! streams need against peers that wait; [`Connections`] counts; [`drain()`] makes the two ends of a
+//! drain.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -15,9 +16,12 @@
 //! ```
 
 mod budget;
+mod connections;
 mod drain;
 mod pace;
+pub mod stream;
 
 pub use budget::{Budget, FREE_BYTES, Reserved};
+pub use connections::{Connections, Open};
 pub use drain::{Drain, DrainSignal, drain};
 pub use pace::Pace;
