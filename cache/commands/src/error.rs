@@ -94,9 +94,10 @@ impl From<DataError> for Error {
     fn from(error: DataError) -> Self {
         match error {
             DataError::CacheNotFound(name) => Self::CacheNotFound(name),
-            DataError::NotAnInteger | DataError::Overflow { .. } | DataError::NotANumber { .. } => {
-                Self::FailedPrecondition(error.to_string())
-            }
+            DataError::NotAnInteger
+            | DataError::Overflow { .. }
+            | DataError::NotANumber { .. }
+            | DataError::EmptiedMeanwhile => Self::FailedPrecondition(error.to_string()),
             DataError::WrongType { .. } => Self::WrongType(error.to_string()),
             DataError::NoRoom { .. } => Self::Storage(error.to_string()),
             DataError::TooLarge(too_large) => {

@@ -36,6 +36,13 @@ impl Busy {
         }
     }
 
+    /// All items of this keyspace were given up.
+    pub(crate) fn supersede_all(&mut self, keyspace: Keyspace) {
+        for entry in self.0.iter_mut().filter(|entry| entry.keyspace == keyspace) {
+            entry.superseded = true;
+        }
+    }
+
     fn position(&self, keyspace: Keyspace, key: &[u8]) -> Option<usize> {
         self.0.iter().position(|entry| entry.keyspace == keyspace && *entry.key == *key)
     }

@@ -211,6 +211,7 @@ impl Shard {
 
     pub(crate) fn retire(&mut self, keyspace: Keyspace) {
         self.retired.insert(keyspace);
+        self.busy.supersede_all(keyspace);
         self.upkeep.wake_at(Millis(0));
     }
 

@@ -141,7 +141,11 @@ impl Rows {
     }
 
     fn slice(&self) -> u64 {
-        if matches!(self.source, Source::Values(..)) { LOOKED_UP_SLICE } else { SLICE }
+        match &self.source {
+            Source::Values(..) => LOOKED_UP_SLICE,
+            Source::Elements(elements) if elements.is_scattered() => LOOKED_UP_SLICE,
+            _ => SLICE,
+        }
     }
 
     fn len(&self) -> u64 {

@@ -209,6 +209,9 @@ pub enum DataError {
     /// No cache of that name.
     #[error("Cache not found: {0}")]
     CacheNotFound(String),
+    /// The cache was flushed or deleted while long work waited for its turn.
+    #[error("the cache was flushed or deleted while the command waited; send it again")]
+    EmptiedMeanwhile,
     /// `Increment` on a value that is not a base-10 64-bit integer.
     #[error("the value is not a base-10 integer of 64 bits; Increment works on such values only")]
     NotAnInteger,

@@ -61,6 +61,16 @@ impl Data {
         self.engine.retire(boards(cache));
     }
 
+    /// Whether this still is a cache's, flushed by nobody: work that has waited asks before it stores, because
+    /// the engine forgets in time which keyspaces are over.
+    fn is_current(&self, keyspace: Keyspace) -> bool {
+        self.caches.read().values().any(|cache| *cache == keyspace || boards(*cache) == keyspace)
+    }
+
+    fn check_current(&self, keyspace: Keyspace) -> Result<(), DataError> {
+        if self.is_current(keyspace) { Ok(()) } else { Err(DataError::EmptiedMeanwhile) }
+    }
+
     /// Finds a cache.
     ///
     /// # Errors

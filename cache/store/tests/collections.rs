@@ -162,6 +162,38 @@ fn flushing_a_cache_takes_its_collections_and_boards() {
 }
 
 #[test]
+fn what_waited_while_its_cache_was_flushed_is_told_so_and_leaves_nothing() {
+    let store = Store::new();
+    let elements: Vec<_> = (0..100_000_u32).map(|n| Bytes::copy_from_slice(&n.to_be_bytes())).collect();
+    let add = SetCommand::Add { elements, ttl: for_long() };
+    let Outcome::Long(long) = store.data.set(store.cache, b"s", add, NOW).unwrap() else {
+        panic!("a hundred thousand elements were added at once")
+    };
+    store.data.add_cache(CacheName::parse("c-1").unwrap());
+    while store.data.maintain(NOW, 1000) {}
+    let before = store.data.stats();
+    assert!(matches!(long.run(), Err(DataError::EmptiedMeanwhile)));
+    assert_eq!(store.data.stats().items, before.items);
+}
+
+#[test]
+fn a_sample_holds_what_it_shows_without_copying_it() {
+    let store = Store::new();
+    let elements: Vec<_> = (0..200_u8).map(|n| Bytes::from(vec![n; 100_000])).collect();
+    store.set(b"s", SetCommand::Add { elements, ttl: for_long() }).unwrap();
+    let before = store.data.stats().collection_bytes;
+    let samples: Vec<_> =
+        (0..20).map(|seed| store.set(b"s", SetCommand::Sample { limit: 199, seed }).unwrap()).collect();
+    let held = store.data.stats().collection_bytes - before;
+    assert!(held < 1 << 20, "{held} bytes more for twenty samples of 20 MB");
+    for sample in &samples {
+        let SetReply::Found(sample) = sample else { panic!("{sample:?}") };
+        let distinct: std::collections::BTreeSet<_> = sample.iter_from(0).map(|element| element[0]).collect();
+        assert_eq!((sample.len(), distinct.len()), (199, 199));
+    }
+}
+
+#[test]
 fn infinite_scores_are_scores_and_what_is_no_number_is_not() {
     use kura_store::{Aggregate, ScoreBound, Source};
     let store = Store::new();

@@ -112,12 +112,7 @@ impl Set {
     /// The elements at these indices of [`elements`](Self::elements), in this order.
     #[must_use]
     pub fn pick(&self, indices: impl IntoIterator<Item = u64>) -> Elements {
-        let mut picked = self.0.main.empty_like(Shape::List);
-        for entry in indices.into_iter().filter_map(|index| self.0.main.at(index)) {
-            picked.push(entry.key);
-        }
-        let len = picked.len();
-        Elements::new(picked, 0..len)
+        Elements::picked(self.0.main.clone(), indices)
     }
 }
 

@@ -107,6 +107,11 @@ impl Page {
         let (start, end) = (self.spot(start), self.spot(end));
         self.bytes.drain(start.offset..end.offset);
         self.count -= end.index - start.index;
+        self.give_back();
+    }
+
+    /// Gives memory back that is not needed any more: pages count by what they have allocated.
+    fn give_back(&mut self) {
         if self.bytes.capacity() > self.bytes.len() / 2 * 3 + 64 {
             self.bytes.shrink_to_fit();
         }
@@ -204,6 +209,7 @@ impl Page {
             self.bytes.copy_within(end..len, end + more);
         } else if with.len() < old {
             self.bytes.drain(start + with.len()..end);
+            self.give_back();
         }
         self.bytes[start..start + with.len()].copy_from_slice(with);
     }

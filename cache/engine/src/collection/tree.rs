@@ -147,11 +147,6 @@ impl Tree {
         self.put(Target::Index(index), Entry { key, value: &[] });
     }
 
-    /// Adds an element at the end.
-    pub(crate) fn push(&mut self, key: &[u8]) {
-        self.insert_at(u64::MAX, key);
-    }
-
     /// Removes the element of this key; whether there was one.
     pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
         let Ok(index) = self.rank(key) else { return false };

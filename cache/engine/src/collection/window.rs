@@ -16,7 +16,16 @@ pub struct Fields(Tree);
 #[derive(Clone, Debug)]
 pub struct Elements {
     tree: Tree,
-    range: Range<u64>,
+    places: Places,
+}
+
+/// Which elements a window shows.
+#[derive(Clone, Debug)]
+enum Places {
+    /// Those of these indices and between.
+    Range(Range<u64>),
+    /// Those of these indices, in this order.
+    Picked(Box<[u64]>),
 }
 
 /// Elements of a sorted set with their scores.
@@ -53,25 +62,48 @@ impl Fields {
 impl Elements {
     pub(super) fn new(tree: Tree, range: Range<u64>) -> Self {
         let range = within(&tree, range);
-        Self { tree, range }
+        Self { tree, places: Places::Range(range) }
+    }
+
+    /// The elements of these indices, in this order. None of them is copied.
+    pub(super) fn picked(tree: Tree, indices: impl IntoIterator<Item = u64>) -> Self {
+        let len = tree.len();
+        let places = indices.into_iter().filter(|index| *index < len).collect();
+        Self { tree, places: Places::Picked(places) }
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.range.end - self.range.start
+        match &self.places {
+            Places::Range(range) => range.end - range.start,
+            Places::Picked(indices) => indices.len() as u64,
+        }
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.range.is_empty()
+        self.len() == 0
+    }
+
+    /// Whether each element has to be looked up, which takes O(log n).
+    #[must_use]
+    pub fn is_scattered(&self) -> bool {
+        matches!(self.places, Places::Picked(_))
     }
 
     /// Elements from an index on.
     pub fn iter_from(&self, index: u64) -> impl Iterator<Item = &[u8]> {
-        let start = self.range.start.saturating_add(index);
-        self.tree.walk(start..self.range.end, false).map(|entry| entry.key)
+        let (range, picked) = match &self.places {
+            Places::Range(range) => (range.start.saturating_add(index)..range.end, &[][..]),
+            Places::Picked(indices) => {
+                let from = usize::try_from(index).unwrap_or(usize::MAX);
+                (0..0, indices.get(from..).unwrap_or_default())
+            }
+        };
+        let picked = picked.iter().filter_map(|index| self.tree.at(*index));
+        self.tree.walk(range, false).chain(picked).map(|entry| entry.key)
     }
 }
 

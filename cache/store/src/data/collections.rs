@@ -103,6 +103,7 @@ impl Data {
         }
         let (data, name) = (self.clone(), Bytes::copy_from_slice(name));
         Ok(Outcome::Long(Long::new(move || {
+            data.check_current(cache)?;
             data.engine.edit_aside(cache, &name, load.growth, now, change).map_err(refused::<C>)?
         })))
     }

@@ -89,6 +89,7 @@ impl Data {
                 })
             }
             SetCommand::Sample { limit, seed } => {
+                // Choosing is the work; what is chosen is looked up as the answer is written.
                 let all = self.snapshot::<Set>(at)?.map_or(0, |set| set.len());
                 let chosen = if limit >= all { 0 } else { elements(limit) };
                 self.read(at, chosen, move |found: Option<Set>| {

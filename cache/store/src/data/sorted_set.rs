@@ -116,6 +116,7 @@ impl Data {
         let store = move || {
             let union = data.union(&sets, aggregate)?;
             let length = union.len();
+            data.check_current(cache)?;
             let stored = data.engine.put_collection(cache, &name, union, expires, now);
             stored.map_err(refused::<SortedSet>)?;
             Ok(SortedSetReply::Length(length))
