@@ -36,7 +36,8 @@ pub use kura_store::{
     DictionaryReply, Discontinuity, Element, Elements, Fields, Hash, HashCondition, Item, ItemType,
     LeaderboardCommand, LeaderboardReply, List, ListCommand, ListReply, ListSpan, Message, Order, Reply,
     Resume, ScoreBound, ScoreRange, Scored, Set, SetCommand, SetReply, Side, SortedSet, SortedSetCommand,
-    SortedSetFetch, SortedSetReply, Source, Stats, TopicStats, TopicValue, TtlChange, Value, ValueRef, Work,
+    SortedSetFetch, SortedSetReply, Source, Start, Stats, TopicStats, TopicValue, TtlChange, Value, ValueRef,
+    Work,
 };
 pub use kura_tokens::rules::PermissionSet;
 pub use kura_tokens::{Access, CacheSelector, Grant, ItemSelector, Managed, NameSelector, Need, Permissions};

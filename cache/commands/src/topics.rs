@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use kura_base::Millis;
-use kura_store::{Discontinuity, End, Event, Message, Resume, TopicError, TopicStats, TopicValue};
+use kura_store::{Discontinuity, End, Event, Message, Start, TopicError, TopicStats, TopicValue};
 use kura_tokens::Need;
 
 use crate::{Commands, Error, Session};
 
 impl Commands {
-    /// Publishes a value to a topic; all who listen get it, whoever they are and in one order.
+    /// Publishes a value to a topic; all who listen get it, whoever they are and in one order. How
+    /// many subscriptions there were at that moment.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`], [`Error::CacheNotFound`], [`Error::InvalidArgument`] for the
@@ -21,14 +22,14 @@ impl Commands {
         cache: &str,
         topic: &str,
         value: TopicValue,
-    ) -> Result<(), Error> {
+    ) -> Result<usize, Error> {
         self.check_topic(session, Need::Write, cache, topic)?;
         let (bytes, limit) = (value.bytes().len(), self.limits.max_topic_value_bytes);
         if bytes > limit {
             return Err(Error::MessageTooLarge { bytes, limit });
         }
         let published = self.topics.publish(cache, topic, value, session.publisher_id(), self.now());
-        published.map(drop).map_err(|error| refused(error, cache))
+        published.map(|position| position.subscribers).map_err(|error| refused(error, cache))
     }
 
     /// Subscribes to a topic.
@@ -41,12 +42,42 @@ impl Commands {
         session: &Arc<Session>,
         cache: &str,
         topic: &str,
-        resume: Resume,
+        start: impl Into<Start>,
     ) -> Result<Subscription, Error> {
         self.check_topic(session, Need::Read, cache, topic)?;
-        let inner = self.topics.subscribe(cache, topic, resume, self.now());
+        let inner = self.topics.subscribe(cache, topic, start, self.now());
         let inner = inner.map_err(|error| refused(error, cache))?;
         Ok(Subscription { inner, session: session.clone() })
+    }
+
+    /// Checks what [`subscribe`](Self::subscribe) checks, but for how many there may be.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_subscribe(&self, session: &Session, cache: &str, topic: &str) -> Result<(), Error> {
+        self.check_topic(session, Need::Read, cache, topic)
+    }
+
+    /// The topics of a cache that somebody subscribes to and that the session may subscribe to, in order, with
+    /// the number of those who do.
+    ///
+    /// # Errors
+    /// [`Error::CacheNotFound`].
+    pub fn subscribed_topics(&self, session: &Session, cache: &str) -> Result<Vec<(Arc<str>, usize)>, Error> {
+        self.data.cache(cache)?;
+        let mut topics = self.topics.subscribed(cache);
+        topics.retain(|(topic, _)| session.authorize_topic(Need::Read, cache, topic).is_ok());
+        topics.sort_unstable();
+        Ok(topics)
+    }
+
+    /// How many subscribe to a topic.
+    ///
+    /// # Errors
+    /// As of [`subscribe`](Self::subscribe).
+    pub fn topic_subscribers(&self, session: &Session, cache: &str, topic: &str) -> Result<usize, Error> {
+        self.check_topic(session, Need::Read, cache, topic)?;
+        Ok(self.topics.subscribers(cache, topic))
     }
 
     /// Ends all subscriptions with [`Error::Stopping`]; no more can be made.

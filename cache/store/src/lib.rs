@@ -22,8 +22,8 @@ pub use kura_engine::{
     SortedSet, Stats, Value, ValueRef,
 };
 pub use kura_topics::{
-    Config as TopicConfig, Discontinuity, End, Event, Message, Resume, Subscription, TopicError, TopicStats,
-    Topics as TopicLog, Value as TopicValue,
+    Config as TopicConfig, Discontinuity, End, Event, Message, Resume, Start, Subscription, TopicError,
+    TopicStats, Topics as TopicLog, Value as TopicValue,
 };
 pub use registry::{
     ENDED_KEYS_SECONDS, KEY_ID_PREFIX, KeyRecord, MAX_ENDED_KEYS, ROLE_ID_PREFIX, Registry, RegistryError,

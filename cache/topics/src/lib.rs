@@ -42,7 +42,7 @@ mod topics;
 #[cfg(test)]
 mod tests;
 
-pub use log::{Discontinuity, Resume};
+pub use log::{Discontinuity, Resume, Start};
 pub use message::{Message, Value};
 pub use topic::{End, Event};
 pub use topics::{Config, Position, Subscription, TopicError, TopicStats, Topics};

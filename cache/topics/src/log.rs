@@ -19,6 +19,21 @@ impl Resume {
     pub const LATEST: Self = Self { sequence: 0, page: 0 };
 }
 
+/// What a subscription gets first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// What is kept, from there on.
+    At(Resume),
+    /// What is published from now on.
+    Next,
+}
+
+impl From<Resume> for Start {
+    fn from(resume: Resume) -> Self {
+        Self::At(resume)
+    }
+}
+
 /// Messages are missing, or the topic began anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discontinuity {
@@ -93,7 +108,8 @@ impl Log {
     }
 
     /// The place that a subscription begins at.
-    pub(crate) fn start(&self, resume: Resume) -> Cursor {
+    pub(crate) fn start(&self, start: Start) -> Cursor {
+        let Start::At(resume) = start else { return Cursor { next: self.next, gap: None } };
         let latest = self.first().max(self.next - 1);
         let known_page = resume.page == 0 || resume.page == self.page;
         if !known_page || resume.sequence > self.next {

@@ -89,9 +89,27 @@ impl State {
         Some(topic)
     }
 
-    /// Notes that a topic is used now and that its messages take `messages` bytes.
-    pub(crate) fn used(&mut self, topic: &Arc<Topic>, messages: usize) {
-        self.update(topic, |_| messages);
+    /// The topics of a cache that somebody subscribes to, and how many do.
+    pub(crate) fn subscribed(&self, cache: &str) -> Vec<(Arc<str>, usize)> {
+        let entries = self.caches.get(cache).into_iter().flatten();
+        let subscribed = entries.filter(|(_, entry)| entry.subscribers > 0);
+        subscribed.map(|(name, entry)| (name.clone(), entry.subscribers)).collect()
+    }
+
+    /// How many subscribe to a topic.
+    pub(crate) fn subscribers(&self, cache: &str, name: &str) -> usize {
+        self.caches.get(cache).and_then(|topics| topics.get(name)).map_or(0, |entry| entry.subscribers)
+    }
+
+    /// Notes that a topic is used now and that its messages take `messages` bytes; how many
+    /// subscribe to it.
+    pub(crate) fn used(&mut self, topic: &Arc<Topic>, messages: usize) -> usize {
+        let mut subscribers = 0;
+        self.update(topic, |entry| {
+            subscribers = entry.subscribers;
+            messages
+        });
+        subscribers
     }
 
     /// Notes a new subscriber.

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use slab::Slab;
 
 use crate::log::{Bounds, Cursor, Log};
-use crate::{Discontinuity, Message, Resume, Value};
+use crate::{Discontinuity, Message, Start, Value};
 
 /// What a subscription gets.
 #[derive(Clone, Debug)]
@@ -88,9 +88,9 @@ impl Topic {
     }
 
     /// A new subscription's place in the log and among those who wait.
-    pub(crate) fn enter(&self, resume: Resume) -> (Cursor, usize) {
+    pub(crate) fn enter(&self, start: Start) -> (Cursor, usize) {
         let mut state = self.state.lock();
-        (state.log.start(resume), state.waiting.insert(None))
+        (state.log.start(start), state.waiting.insert(None))
     }
 
     /// A subscription has gone.

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::log::{Bounds, Cursor};
 use crate::state::State;
 use crate::topic::Topic;
-use crate::{End, Event, Resume, Value};
+use crate::{End, Event, Start, Value};
 
 /// Most messages that a topic keeps.
 const RING_MESSAGES: usize = 4096;
@@ -41,6 +41,8 @@ pub struct Position {
     pub page: u64,
     /// The message's number in it.
     pub sequence: u64,
+    /// How many subscriptions the topic had at that moment.
+    pub subscribers: usize,
 }
 
 /// Why something cannot be published or subscribed to.
@@ -148,13 +150,13 @@ impl Topics {
         let topic = state.topic(cache, topic, now).ok_or(TopicError::CacheNotFound)?;
         let (sequence, bytes, waiting) = topic.append(value, publisher, self.0.bounds);
         state.published += 1;
-        state.used(&topic, bytes);
+        let subscribers = state.used(&topic, bytes);
         state.make_room(self.0.config.memory_bytes);
         drop(state);
         for waker in waiting {
             waker.wake();
         }
-        Ok(Position { page: topic.page, sequence })
+        Ok(Position { page: topic.page, sequence, subscribers })
     }
 
     /// Subscribes to a topic, which need not be there.
@@ -165,7 +167,7 @@ impl Topics {
         &self,
         cache: &str,
         topic: &str,
-        resume: Resume,
+        start: impl Into<Start>,
         now: Millis,
     ) -> Result<Subscription, TopicError> {
         let mut state = self.0.state.lock();
@@ -181,8 +183,20 @@ impl Topics {
         }
         let topic = state.topic(cache, topic, now).ok_or(TopicError::CacheNotFound)?;
         state.joined(&topic);
-        let (cursor, place) = topic.enter(resume);
+        let (cursor, place) = topic.enter(start.into());
         Ok(Subscription { topics: self.0.clone(), topic, cursor, place })
+    }
+
+    /// The topics of a cache that somebody subscribes to, in no order, and how many do.
+    #[must_use]
+    pub fn subscribed(&self, cache: &str) -> Vec<(Arc<str>, usize)> {
+        self.0.state.lock().subscribed(cache)
+    }
+
+    /// How many subscribe to a topic.
+    #[must_use]
+    pub fn subscribers(&self, cache: &str, topic: &str) -> usize {
+        self.0.state.lock().subscribers(cache, topic)
     }
 
     /// What is held and was done.

@@ -38,6 +38,22 @@ fn resuming_is_inclusive_and_page_zero_is_the_current_one() {
 }
 
 #[test]
+fn who_wants_nothing_old_begins_with_the_next_message() {
+    let topics = topics(Config::default());
+    publish(&topics, "t", "old");
+    let subscribe = || topics.subscribe("c", "t", crate::Start::Next, Millis(2_000_000)).unwrap();
+    let mut next = subscribe();
+    assert!(drain(&mut next).is_empty());
+    let position = topics.publish("c", "t", Value::text("new".to_owned()), "", Millis(0)).unwrap();
+    assert_eq!((position.sequence, position.subscribers), (2, 1));
+    assert_eq!(drain(&mut next), ["2:new"]);
+    assert!(drain(&mut subscribe()).is_empty());
+    assert_eq!((topics.subscribers("c", "t"), topics.subscribers("c", "none")), (1, 0));
+    assert_eq!(topics.subscribed("c"), [("t".into(), 1)]);
+    assert!(topics.subscribed("none").is_empty());
+}
+
+#[test]
 fn an_unknown_place_is_told_and_the_latest_message_follows() {
     let topics = topics(Config::default());
     assert_eq!(drain(&mut subscribe(&topics, "t", 300, 5_435_435)), ["0>0"], "nothing is there yet");
