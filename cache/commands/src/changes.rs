@@ -83,20 +83,67 @@ impl Commands {
         Ok(self.data.look_into(cache.keyspace, name, work, now, read)?.into())
     }
 
-    /// Reads several collections of one type, each as it is at one moment, though not all at the
-    /// same.
+    /// A collection as it is now and when it ends, at once however large it is.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn look_into_all<C: Collection + Send + 'static, R>(
+    pub fn snapshot<C: Collection>(
         &self,
         cache: &Cache,
-        names: &[&[u8]],
+        name: &[u8],
         now: Millis,
-        read: impl FnOnce(Vec<Option<C>>) -> R + Send + 'static,
-    ) -> Result<Outcome<R>, Error> {
-        names.iter().try_for_each(|name| self.check_key(cache, name))?;
-        Ok(self.data.look_into_all(cache.keyspace, names, now, read)?.into())
+    ) -> Result<Option<(C, Millis)>, Error> {
+        self.check_key(cache, name)?;
+        Ok(self.data.snapshot_of(cache.keyspace, name, now)?)
+    }
+
+    /// An empty collection that nobody else sees, to be filled with about `growth` bytes: they count
+    /// in `--memory` as those of stored collections do.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if there is no room.
+    pub fn new_collection<C: Collection>(&self, growth: u64) -> Result<C, Error> {
+        Ok(self.data.new_collection(growth)?)
+    }
+
+    /// Stores a collection in place of whatever is there; an empty one only removes that.
+    ///
+    /// # Errors
+    /// [`Error`]; the item is then as it was.
+    pub fn put_collection<C: Collection>(
+        &self,
+        cache: &Cache,
+        name: &[u8],
+        collection: C,
+        expires: Millis,
+        now: Millis,
+    ) -> Result<(), Error> {
+        self.check_key(cache, name)?;
+        Ok(self.data.put_collection(cache.keyspace, name, collection, expires, now)?)
+    }
+
+    /// Visits the items that the session may use, from a place on (at first 0), until about `count`
+    /// items of any cache have been looked at; where to go on, or nothing at the end. An item that
+    /// stays from the first call to the last is visited once. `visit` runs under a lock.
+    pub fn walk(
+        &self,
+        cache: &Cache,
+        from: u64,
+        count: usize,
+        now: Millis,
+        mut visit: impl FnMut(&[u8], Item<'_>),
+    ) -> Option<u64> {
+        self.data.walk(cache.keyspace, from, count, now, |key, item| {
+            if cache.authorize_key(key).is_ok() {
+                visit(key, item);
+            }
+        })
+    }
+
+    /// The place behind the last of a [`walk`](Self::walk), which may begin at any below.
+    #[must_use]
+    pub fn walk_end(&self) -> u64 {
+        self.data.walk_end()
     }
 
     /// Changes a collection, or makes one, atomically for its key. `change` is called once; it

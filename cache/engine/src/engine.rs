@@ -1,6 +1,7 @@
 //! The engine: shards behind locks, and the operations that find their shard.
 
 mod collections;
+mod walk;
 
 pub use collections::Change;
 

@@ -98,6 +98,16 @@ impl Index {
         }
     }
 
+    /// How many parts there are: as many from the beginning on.
+    pub(crate) fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// The records of one part. A key is always in the same.
+    pub(crate) fn places(&self, part: usize) -> impl Iterator<Item = Place> {
+        self.parts.get(part).into_iter().flatten().copied()
+    }
+
     fn part(&self, hash: u64) -> usize {
         hash::part(hash, self.parts.len())
     }

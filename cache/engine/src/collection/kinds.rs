@@ -72,6 +72,12 @@ impl Dictionary {
     pub fn fields(&self) -> Fields {
         Fields::new(self.0.main.clone())
     }
+
+    /// The fields at these indices of [`fields`](Self::fields), in this order.
+    #[must_use]
+    pub fn pick(&self, indices: impl IntoIterator<Item = u64>) -> Fields {
+        Fields::picked(self.0.main.clone(), indices)
+    }
 }
 
 impl Set {
@@ -219,6 +225,12 @@ impl SortedSet {
     #[must_use]
     pub fn scored(&self, range: Range<u64>, back: bool) -> Scored {
         Scored::new(self.0.main.clone(), range, back)
+    }
+
+    /// The elements of these positions, in this order.
+    #[must_use]
+    pub fn pick(&self, positions: impl IntoIterator<Item = u64>) -> Scored {
+        Scored::picked(self.0.main.clone(), positions)
     }
 
     /// All elements in order.

@@ -196,3 +196,36 @@ fn updates_from_many_threads_are_all_counted() {
     assert_eq!(counts.flatten().sum::<usize>(), 8000);
     engine.audit();
 }
+
+#[test]
+fn a_walk_meets_every_key_that_stays_however_it_is_cut() {
+    let engine = engine(64 << 20);
+    for n in 0..20_000 {
+        set(&engine, KS, &format!("stays{n}"), b"v").unwrap();
+    }
+    engine.set(Keyspace(KS.0 + 2), b"elsewhere", Value::Copied(b"v"), later(HOUR), NOW).unwrap();
+    engine.set(KS, b"expired", Value::Copied(b"v"), later(1), NOW).unwrap();
+    for count in [1, 100, 7_000, usize::MAX] {
+        let (mut seen, mut from, mut calls) = (Vec::new(), Some(0), 0);
+        while let Some(place) = from {
+            from = engine.walk(KS, place, count, later(1), |key, item| {
+                assert_eq!(item.item_type, ItemType::Scalar);
+                seen.push(String::from_utf8(key.to_vec()).unwrap());
+            });
+            calls += 1;
+            // Others come and go, and make the index grow.
+            for n in 0..10 {
+                set(&engine, KS, &format!("comes{calls}-{n}"), b"v").unwrap();
+                engine.delete(KS, format!("comes{}-{n}", calls - 1).as_bytes(), NOW);
+            }
+        }
+        seen.retain(|key| key.starts_with("stays") || key == "elsewhere" || key == "expired");
+        seen.sort_unstable();
+        let mut all: Vec<String> = (0..20_000).map(|n| format!("stays{n}")).collect();
+        all.sort_unstable();
+        assert!(seen == all, "{} of {} at {count} a call", seen.len(), all.len());
+        assert!(calls < 20_000);
+    }
+    engine.retire(KS);
+    assert_eq!(engine.walk(KS, 0, usize::MAX, NOW, |_, _| panic!("nothing is left")), None);
+}

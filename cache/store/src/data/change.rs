@@ -9,7 +9,7 @@ use kura_base::Millis;
 use kura_engine::{Action, Change, Collection, Item, Keyspace, ValueRef};
 
 use super::Data;
-use super::collections::{At, ELEMENTS_AT_ONCE, Load};
+use super::collections::{At, Load, refused};
 use crate::DataError;
 use crate::collections::{Long, Outcome};
 
@@ -151,24 +151,58 @@ impl Data {
         })
     }
 
-    /// Reads several collections of one type, each as it is at one moment, though not all at the
-    /// same.
+    /// A collection as it is now and when it ends, however large it is.
     ///
     /// # Errors
     /// [`DataError::WrongType`].
-    pub fn look_into_all<C: Collection + Send + 'static, R>(
+    pub fn snapshot_of<C: Collection>(
         &self,
         cache: Keyspace,
-        names: &[&[u8]],
+        name: &[u8],
         now: Millis,
-        read: impl FnOnce(Vec<Option<C>>) -> R + Send + 'static,
-    ) -> Result<Outcome<R>, DataError> {
-        let found = names.iter().map(|name| self.snapshot::<C>(At { cache, name, now }));
-        let found = found.collect::<Result<Vec<_>, _>>()?;
-        let elements: u64 = found.iter().flatten().map(Collection::len).sum();
-        if elements > ELEMENTS_AT_ONCE as u64 {
-            return Ok(Outcome::Long(Long::new(move || Ok(read(found)))));
-        }
-        Ok(Outcome::Done(read(found)))
+    ) -> Result<Option<(C, Millis)>, DataError> {
+        self.engine.collection::<C>(cache, name, now).map_err(refused::<C>)
+    }
+
+    /// An empty collection that nobody else sees, to be filled with about `growth` bytes.
+    ///
+    /// # Errors
+    /// [`DataError::NoRoom`].
+    pub fn new_collection<C: Collection>(&self, growth: u64) -> Result<C, DataError> {
+        self.engine.new_collection(growth).map_err(refused::<C>)
+    }
+
+    /// Stores a collection in place of whatever is there; an empty one only removes that.
+    ///
+    /// # Errors
+    /// [`DataError`]; the item is then as it was.
+    pub fn put_collection<C: Collection>(
+        &self,
+        cache: Keyspace,
+        name: &[u8],
+        collection: C,
+        expires: Millis,
+        now: Millis,
+    ) -> Result<(), DataError> {
+        self.check_current(cache)?;
+        self.engine.put_collection(cache, name, collection, expires, now).map_err(refused::<C>)
+    }
+
+    /// The place behind the last of a [`walk`](Self::walk).
+    #[must_use]
+    pub fn walk_end(&self) -> u64 {
+        self.engine.walk_end()
+    }
+
+    /// Visits a cache's items from a place on, see [`Engine::walk`](kura_engine::Engine::walk).
+    pub fn walk(
+        &self,
+        cache: Keyspace,
+        from: u64,
+        count: usize,
+        now: Millis,
+        visit: impl FnMut(&[u8], Item<'_>),
+    ) -> Option<u64> {
+        self.engine.walk(cache, from, count, now, visit)
     }
 }
