@@ -1,5 +1,7 @@
 //! One connection, from its first command to its end.
 
+mod deliver;
+
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
@@ -104,6 +106,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                     draining = true;
                     continue;
                 }
+                () = self.caller.subscriptions.ready(), if !self.caller.subscriptions.is_empty() => {
+                    if self.deliver().await? == Goes::Away {
+                        return stream::farewell(&mut self.io).await;
+                    }
+                    continue;
+                }
                 () = sleep_until(limit.unwrap_or_else(Instant::now)), if limit.is_some() => {
                     let why = match self.caller.is_known() {
                         true => "a command came too slowly",
@@ -117,7 +125,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
             }
             let goes = self.carry_out().await?;
             self.send().await?;
-            if goes == Goes::Away {
+            // Commands without end do not keep messages from the peer.
+            if goes == Goes::Away || self.deliver().await? == Goes::Away {
                 return stream::farewell(&mut self.io).await;
             }
             self.stranger.note(self.caller.is_known());
