@@ -1,5 +1,7 @@
 //! What a command is given, and what it gives back.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use kura_base::Millis;
 use kura_commands::{Cache, Change, Collection, Commands, Outcome, Work};
@@ -10,7 +12,7 @@ use crate::reply::{Failure, Out, Reply};
 
 /// One call of a command on items.
 pub(crate) struct Call<'a> {
-    pub(crate) commands: &'a Commands,
+    pub(crate) commands: &'a Arc<Commands>,
     pub(crate) cache: Cache,
     pub(crate) now: Millis,
     /// Without the command's name.

@@ -7,20 +7,25 @@ use kura_commands::Error;
 
 use crate::Front;
 use crate::call::{Answer, Call};
-use crate::described::{command, hello, info, shown, unknown_subcommand};
+use crate::client::Named;
+use crate::described::{command, config, hello, info, shown};
+use crate::left_out;
 use crate::parse::{Arguments, Bounds};
 use crate::reply::{Failure, Out, Reply};
+use crate::subscriptions::{Kind as Subscribed, Subscriptions};
 use crate::table::{COMMANDS, Entry, Kind, Session};
+use crate::task;
 
 /// The cache of whoever names none: Redis' name for the user that is meant then.
 const DEFAULT_CACHE: &str = "default";
 
 /// The peer of one connection.
 pub(crate) struct Caller {
-    session: Option<Arc<kura_commands::Session>>,
-    cache: String,
-    name: Vec<u8>,
-    id: u64,
+    pub(crate) session: Option<Arc<kura_commands::Session>>,
+    pub(crate) cache: String,
+    pub(crate) named: Named,
+    pub(crate) id: u64,
+    pub(crate) subscriptions: Subscriptions,
 }
 
 /// What follows from a command.
@@ -36,7 +41,8 @@ impl Caller {
         Self {
             session: front.commands.authenticate(b"").ok(),
             cache: DEFAULT_CACHE.to_owned(),
-            name: Vec::new(),
+            named: Named::default(),
+            subscriptions: Subscriptions::default(),
             id: front.next_id.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -80,11 +86,16 @@ impl Caller {
             return Err(no_authentication());
         }
         let Some(entry) = entry else {
-            return Err(Failure::said(format!(
-                "ERR unknown command '{}': this server does not have it; COMMAND LIST names those it has",
-                shown(name)
-            )));
+            return Err(left_out::refused(name));
         };
+        // In version 2 nothing tells an answer from a message.
+        if !self.subscriptions.is_empty() && !out.resp3 && !entry.is_for_subscribers() {
+            return Err(Failure::said(format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+                 allowed in this context",
+                entry.name
+            )));
+        }
         if !entry.takes(arguments.len()) {
             return Err(Failure::said(format!("ERR wrong number of arguments for '{}' command", entry.name)));
         }
@@ -102,7 +113,7 @@ impl Caller {
                 let Some(session) = &self.session else { return Err(no_authentication()) };
                 let cache = commands.cache(session, &self.cache, entry.items(arguments))?;
                 let call = Call { commands, cache, now: commands.now(), arguments, random: front.random };
-                run(&call, out).map(Next::Answer)
+                task::run(entry, run, &call, out).map(Next::Answer)
             }
         }
     }
@@ -131,10 +142,28 @@ impl Caller {
                 _ => return Err(Failure::syntax()),
             },
             Session::Hello => self.hello(front, arguments, out)?,
-            Session::Client => self.client(arguments)?,
+            Session::Client => self.client(out.resp3, arguments)?,
             Session::Command => command(arguments)?,
-            Session::Info => info(front),
+            Session::Config => config(front, arguments)?,
+            Session::Info => info(front, arguments),
+            Session::Time => {
+                let now = front.commands.now().0;
+                let parts = [now / 1000, now % 1000 * 1000];
+                Reply::Array(parts.iter().map(|part| Reply::text(part.to_string())).collect())
+            }
+            Session::Flush => return self.flush(front, arguments).map(Next::Answer),
+            Session::Publish => self.publish(front, arguments)?,
+            Session::Subscribe => self.subscribe(front, Subscribed::Channel, arguments)?,
+            Session::SubscribeShard => self.subscribe(front, Subscribed::Shard, arguments)?,
+            Session::Unsubscribe => self.unsubscribe(Subscribed::Channel, arguments),
+            Session::UnsubscribeShard => self.unsubscribe(Subscribed::Shard, arguments),
+            Session::UnsubscribePatterns => self.punsubscribe(arguments),
+            Session::Pubsub => self.pubsub(front, arguments)?,
             Session::Echo => Reply::Bytes(bytes::Bytes::copy_from_slice(arguments.get(0))),
+            Session::Ping if !self.subscriptions.is_empty() && !out.resp3 && arguments.len() < 2 => {
+                let word = bytes::Bytes::copy_from_slice(arguments.get(0));
+                Reply::Array(vec![Reply::text("pong"), Reply::Bytes(word)])
+            }
             Session::Ping => match arguments.len() {
                 0 => Reply::Status("PONG"),
                 1 => Reply::Bytes(bytes::Bytes::copy_from_slice(arguments.get(0))),
@@ -158,6 +187,11 @@ impl Caller {
     /// A token that is refused ends what the one before it allowed: the peer said that it is
     /// somebody else now.
     fn authenticate(&mut self, front: &Front, cache: &[u8], token: &[u8]) -> Result<Reply, Failure> {
+        if !self.subscriptions.is_empty() {
+            return Err(Failure::said(
+                "ERR this connection subscribes to channels with the key that it has; unsubscribe first",
+            ));
+        }
         self.session = None;
         let wrong = |why: &str| Failure::said(format!("WRONGPASS {why}"));
         let cache = std::str::from_utf8(cache)
@@ -208,46 +242,29 @@ impl Caller {
             ));
         }
         if let Some(name) = name {
-            self.set_name(name)?;
+            self.named.set_name(name)?;
         }
         out.resp3 = resp3;
         Ok(hello(resp3, self.id))
     }
 
-    fn client(&mut self, arguments: Arguments<'_>) -> Result<Reply, Failure> {
-        let rest = arguments.from(1);
-        match (arguments.get(0).to_ascii_uppercase().as_slice(), rest.len()) {
-            (b"ID", 0) => Ok(Reply::count(self.id)),
-            (b"GETNAME", 0) if self.name.is_empty() => Ok(Reply::Null),
-            (b"GETNAME", 0) => Ok(Reply::Bytes(bytes::Bytes::copy_from_slice(&self.name))),
-            (b"SETNAME", 1) => self.set_name(rest.get(0)),
-            // The name and version of the library are nobody's concern here.
-            (b"SETINFO", 2) => match rest.get(0).to_ascii_uppercase().as_slice() {
-                b"LIB-NAME" | b"LIB-VER" => Ok(Reply::OK),
-                other => Err(Failure::said(format!("ERR Unrecognized option '{}'", shown(other)))),
-            },
-            (b"ID" | b"GETNAME" | b"SETNAME" | b"SETINFO", _) => {
-                Err(Failure::said("ERR wrong number of arguments for 'client' command"))
-            }
-            (other, _) => Err(unknown_subcommand("CLIENT", other)),
+    /// Empties the cache, which has no other database: FLUSHALL and FLUSHDB do the same.
+    fn flush(&self, front: &Front, arguments: Arguments<'_>) -> Result<Answer, Failure> {
+        let option = arguments.get(0);
+        let is_known = [&b"ASYNC"[..], b"SYNC"].iter().any(|known| known.eq_ignore_ascii_case(option));
+        if arguments.len() > 1 || arguments.len() == 1 && !is_known {
+            return Err(Failure::syntax());
         }
-    }
-
-    fn set_name(&mut self, name: &[u8]) -> Result<Reply, Failure> {
-        if name.len() > MAX_NAME_BYTES || !name.iter().all(u8::is_ascii_graphic) {
-            return Err(Failure::said(format!(
-                "ERR Client names cannot contain spaces, newlines or special characters, nor have more than \
-                 {MAX_NAME_BYTES} bytes"
-            )));
-        }
-        self.name = name.to_vec();
-        Ok(Reply::OK)
+        let Some(session) = self.session.clone() else { return Err(no_authentication()) };
+        let (commands, cache) = (front.commands.clone(), self.cache.clone());
+        // Caches that are created or deleted meanwhile wait for the disk.
+        Ok(Answer::Later(Box::new(move || {
+            commands.flush_cache(&session, &cache)?;
+            Ok(Reply::OK)
+        })))
     }
 }
 
-fn no_authentication() -> Failure {
+pub(crate) fn no_authentication() -> Failure {
     Failure::said("NOAUTH Authentication required.")
 }
-
-/// Longest name that a connection can give itself.
-const MAX_NAME_BYTES: usize = 256;

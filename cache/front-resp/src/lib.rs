@@ -25,14 +25,22 @@
 
 mod call;
 mod caller;
+mod client;
 mod commands;
 mod connection;
 mod described;
+mod glob;
+mod left_out;
 mod metrics;
 mod numbers;
 mod parse;
+mod pubsub;
+#[cfg(test)]
+mod readme;
 mod reply;
+mod subscriptions;
 mod table;
+mod task;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

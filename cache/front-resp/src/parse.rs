@@ -1,5 +1,7 @@
 //! Where a command ends and what its arguments are.
 
+mod copied;
+
 /// Longest command in one line (as in Redis).
 const MAX_INLINE_BYTES: usize = 64 * 1024;
 /// Longest line that says a number, its end included.

@@ -25,7 +25,10 @@ pub(crate) enum Reply {
     /// An empty set.
     NoElements,
     Fields(Fields, Part),
-    Scored(Scored, bool),
+    Scored(Scored, Scores),
+    /// What SUBSCRIBE and its like say of each channel: their name, the channel, and to how many the
+    /// connection subscribes then.
+    Confirmed(&'static str, Vec<(Option<Bytes>, u64)>),
 }
 
 /// Which part of a dictionary is meant.
@@ -34,6 +37,20 @@ pub(crate) enum Part {
     Fields,
     Values,
     Both,
+    /// Both, a field and its value in an array each; in RESP2 one after the other.
+    Pairs,
+    /// Both, one after the other.
+    Flat,
+}
+
+/// How the scores of a sorted set's members are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scores {
+    Without,
+    /// With the member in an array each; in RESP2 one after the other.
+    With,
+    /// As text behind the member.
+    Flat,
 }
 
 impl Reply {
@@ -144,7 +161,10 @@ pub(crate) enum Rest {
     Replies(std::vec::IntoIter<Reply>),
     Elements(Elements, u64),
     Fields(Fields, Part, u64),
-    Scored(Scored, bool, u64),
+    Scored(Scored, Scores, u64),
+    Confirmed(&'static str, std::vec::IntoIter<(Option<Bytes>, u64)>),
+    /// What is within an answer, and what follows it.
+    Within(Box<Rest>, std::vec::IntoIter<Reply>),
 }
 
 impl Out {
@@ -200,15 +220,18 @@ impl Out {
             Reply::Fields(fields, part) => {
                 match part {
                     Part::Both => self.map(fields.len()),
+                    Part::Pairs if self.resp3 => self.length(b'*', fields.len()),
+                    Part::Pairs | Part::Flat => self.length(b'*', fields.len() * 2),
                     Part::Fields | Part::Values => self.length(b'*', fields.len()),
                 }
                 return Some(Rest::Fields(fields, part, 0));
             }
             Reply::Scored(scored, with_scores) => {
-                let each = if with_scores && !self.resp3 { 2 } else { 1 };
-                self.length(b'*', scored.len() * each);
+                let flat = with_scores == Scores::Flat || with_scores == Scores::With && !self.resp3;
+                self.length(b'*', scored.len() * if flat { 2 } else { 1 });
                 return Some(Rest::Scored(scored, with_scores, 0));
             }
+            Reply::Confirmed(name, channels) => return Some(Rest::Confirmed(name, channels.into_iter())),
         }
         None
     }
@@ -219,23 +242,40 @@ impl Out {
             Rest::Value(_) => return Some(rest),
             Rest::Replies(mut replies) => {
                 while let Some(reply) = replies.next() {
-                    // Answers within answers are short, but for single values.
-                    if let Some(within) = self.write(reply) {
-                        match within {
-                            Rest::Value(value) => {
-                                self.bytes.extend_from_slice(&value);
-                                self.bytes.extend_from_slice(b"\r\n");
-                            }
-                            within => {
-                                let mut within = Some(within);
-                                while let Some(left) = within {
-                                    within = self.write_rest(left);
-                                }
-                            }
+                    let within = match self.write(reply) {
+                        Some(Rest::Value(value)) => {
+                            self.bytes.extend_from_slice(&value);
+                            self.bytes.extend_from_slice(b"\r\n");
+                            None
                         }
+                        Some(within) => self.write_rest(within),
+                        None => None,
+                    };
+                    if let Some(left) = within {
+                        return Some(Rest::Within(Box::new(left), replies));
                     }
                     if self.is_enough() {
                         return Some(Rest::Replies(replies));
+                    }
+                }
+            }
+            Rest::Within(within, replies) => {
+                return match self.write_rest(*within) {
+                    Some(left) => Some(Rest::Within(Box::new(left), replies)),
+                    None => self.write_rest(Rest::Replies(replies)),
+                };
+            }
+            Rest::Confirmed(name, mut channels) => {
+                for (channel, count) in channels.by_ref() {
+                    self.push(3);
+                    self.bulk(name.as_bytes());
+                    match channel {
+                        Some(channel) => self.bulk(&channel),
+                        None => drop(self.write(Reply::Null)),
+                    }
+                    self.number(b':', i64::try_from(count).unwrap_or(i64::MAX));
+                    if self.is_enough() {
+                        return Some(Rest::Confirmed(name, channels));
                     }
                 }
             }
@@ -249,6 +289,9 @@ impl Out {
             }
             Rest::Fields(fields, part, from) => {
                 for ((field, value), next) in fields.iter_from(from).zip(from + 1..) {
+                    if part == Part::Pairs && self.resp3 {
+                        self.length(b'*', 2);
+                    }
                     if part != Part::Values {
                         self.bulk(field);
                     }
@@ -262,12 +305,14 @@ impl Out {
             }
             Rest::Scored(scored, with_scores, from) => {
                 for ((value, score), next) in scored.iter_from(from).zip(from + 1..) {
-                    if with_scores && self.resp3 {
+                    if with_scores == Scores::With && self.resp3 {
                         self.length(b'*', 2);
                     }
                     self.bulk(value);
-                    if with_scores {
-                        self.score(score);
+                    match with_scores {
+                        Scores::Without => {}
+                        Scores::With => self.score(score),
+                        Scores::Flat => self.bulk(numbers::text(score).as_bytes()),
                     }
                     if self.is_enough() {
                         return Some(Rest::Scored(scored.clone(), with_scores, next));
@@ -289,6 +334,20 @@ impl Out {
         self.length(b'$', bytes.len() as u64);
         self.bytes.extend_from_slice(bytes);
         self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// A message of a channel, in the way that `kind` says.
+    pub(crate) fn message(&mut self, kind: &str, channel: &[u8], value: &[u8]) {
+        self.push(3);
+        self.bulk(kind.as_bytes());
+        self.bulk(channel);
+        self.bulk(value);
+    }
+
+    /// The head of what comes of its own accord, and not as the answer of a command; in RESP2 it is
+    /// an array's.
+    fn push(&mut self, parts: u64) {
+        self.length(if self.resp3 { b'>' } else { b'*' }, parts);
     }
 
     fn score(&mut self, score: f64) {

@@ -114,7 +114,13 @@ async fn local_mode_asks_for_no_key_and_knows_the_cache_by_the_username() {
     assert_eq!(resp.call(&["RESET"]).await, Answer::Status("RESET".to_owned()));
     assert_eq!(resp.call(&["GET", "k"]).await, Answer::text("in default"));
     assert!(resp.call(&["SELECT", "1"]).await.error().starts_with("ERR DB index is out of range"));
-    assert!(resp.call(&["EVAL", "return 1", "0"]).await.error().starts_with("ERR unknown command 'EVAL'"));
+    assert!(
+        resp.call(&["EVAL", "return 1", "0"])
+            .await
+            .error()
+            .starts_with("ERR command 'EVAL' is not offered: ")
+    );
+    assert!(resp.call(&["NONSENSE"]).await.error().starts_with("ERR unknown command 'NONSENSE'"));
     assert_eq!(resp.call(&["QUIT"]).await, Answer::ok());
     assert_eq!(resp.answer().await, None);
 }
@@ -241,6 +247,182 @@ async fn long_answers_and_long_work_come_whole() {
     let Answer::Array(popped) = resp.call(&["SPOP", "s", "10000"]).await else { panic!("no array") };
     assert_eq!(popped.len(), 10_000);
     assert_eq!(resp.call(&["SCARD", "s"]).await, Answer::Integer(10_000));
+}
+
+/// All keys that SCAN tells, and in how many answers.
+async fn scan(resp: &mut Resp, options: &[&str]) -> (Vec<String>, usize) {
+    let (mut keys, mut cursor, mut answers) = (Vec::new(), "0".to_owned(), 0);
+    loop {
+        let Answer::Array(page) = resp.call(&[&["SCAN", &cursor], options].concat()).await else {
+            panic!("no page")
+        };
+        let [Answer::Bytes(next), Answer::Array(found)] = &page[..] else { panic!("{page:?}") };
+        keys.extend(found.iter().map(|key| match key {
+            Answer::Bytes(key) => String::from_utf8(key.clone()).unwrap(),
+            other => panic!("{other:?} is no key"),
+        }));
+        cursor = String::from_utf8(next.clone()).unwrap();
+        answers += 1;
+        if cursor == "0" {
+            keys.sort_unstable();
+            return (keys, answers);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_scan_tells_every_key_once_and_a_limited_key_sees_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::secured_with_resp(dir.path(), &[]);
+    let token = kura_says(dir.path(), &["key", "create", "--name", "n"]);
+    let some = kura_says(dir.path(), &["key", "create", "--name", "s", "--items", "c:readwrite=a*"]);
+    let client = server.client(&token);
+    client.create_cache("c").await.unwrap();
+    client.create_cache("other").await.unwrap();
+    client.set("other", b"elsewhere", &b"v"[..], Duration::from_secs(60)).await.unwrap();
+    let mut resp = server.resp_as("c", &token).await;
+    let mut names: Vec<String> =
+        (0..20_000).map(|n| format!("{}{n}", if n % 100 == 0 { "a" } else { "b" })).collect();
+    names.sort_unstable();
+    let pairs: Vec<&str> = names.iter().flat_map(|name| [name.as_str(), "v"]).collect();
+    assert_eq!(resp.call(&[&["MSET"], &pairs[..]].concat()).await, Answer::ok());
+    resp.call(&["SADD", "set", "x"]).await;
+    names.push("set".to_owned());
+    names.sort_unstable();
+
+    for options in [&[][..], &["COUNT", "1000"], &["COUNT", "1000000"]] {
+        let (seen, answers) = scan(&mut resp, options).await;
+        assert!(seen == names, "{} of {} with {options:?}", seen.len(), names.len());
+        assert!(options.len() < 2 || answers < 500, "{answers} answers");
+    }
+    assert_eq!(scan(&mut resp, &["TYPE", "set"]).await.0, ["set"]);
+    assert_eq!(resp.call(&["DBSIZE"]).await, Answer::Integer(20_001));
+    let Answer::Array(keys) = resp.call(&["KEYS", "a1??00"]).await else { panic!("no keys") };
+    assert_eq!(keys.len(), 100);
+    let Answer::Bytes(one) = resp.call(&["RANDOMKEY"]).await else { panic!("no key") };
+    assert!(names.contains(&String::from_utf8(one).unwrap()));
+
+    let mut limited = server.resp_as("c", &some).await;
+    let (seen, _) = scan(&mut limited, &["COUNT", "1000"]).await;
+    assert!(seen.len() == 200 && seen.iter().all(|key| key.starts_with('a')), "{seen:?}");
+    assert_eq!(limited.call(&["DBSIZE"]).await, Answer::Integer(200));
+    assert!(limited.call(&["RENAME", "a0", "b"]).await.error().starts_with("NOPERM "));
+    assert!(limited.call(&["SUNIONSTORE", "a0", "a100", "set"]).await.error().starts_with("NOPERM "));
+    assert!(limited.call(&["SORT", "a100", "BY", "b*"]).await.error().starts_with("WRONGTYPE "));
+    limited.call(&["RPUSH", "alist", "1"]).await;
+    assert!(limited.call(&["SORT", "alist", "GET", "b*"]).await.error().starts_with("NOPERM "));
+    assert!(limited.call(&["FLUSHDB"]).await.error().starts_with("NOPERM "));
+
+    // As many keys as fit a command, without anybody waiting for it.
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(resp.call(&[&["EXISTS"], &all[..]].concat()).await, Answer::Integer(20_001));
+    assert_eq!(resp.call(&[&["DEL"], &all[..10_000]].concat()).await, Answer::Integer(10_000));
+    assert_eq!(resp.call(&["FLUSHALL", "SYNC"]).await, Answer::ok());
+    assert_eq!(resp.call(&["DBSIZE"]).await, Answer::Integer(0));
+    assert_eq!(resp.call(&["RANDOMKEY"]).await, Answer::Null);
+    assert!(client.get("other", b"elsewhere").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn elements_that_are_moved_by_many_at_once_are_neither_lost_nor_doubled() {
+    let server = Server::local_with_resp(&[]);
+    server.client("").create_cache("default").await.unwrap();
+    let mut resp = server.resp().await;
+    let numbers: Vec<String> = (0..2_000).map(|n| n.to_string()).collect();
+    let all: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    resp.call(&[&["RPUSH", "l1"], &all[..]].concat()).await;
+    let mover = |from: &'static str, to: &'static str| {
+        let connecting = Resp::connect(server.resp.unwrap());
+        tokio::spawn(async move {
+            let mut resp = connecting.await.unwrap();
+            for _ in 0..20 {
+                let sent: Vec<u8> =
+                    (0..100).flat_map(|_| command(&["LMOVE", from, to, "LEFT", "RIGHT"])).collect();
+                resp.send(&sent).await;
+                for _ in 0..100 {
+                    resp.answer().await.unwrap();
+                }
+            }
+        })
+    };
+    for mover in [mover("l1", "l2"), mover("l2", "l1"), mover("l1", "l1")] {
+        mover.await.unwrap();
+    }
+    let mut found = Vec::new();
+    for list in ["l1", "l2"] {
+        let Answer::Array(elements) = resp.call(&["LRANGE", list, "0", "-1"]).await else {
+            panic!("no list")
+        };
+        found.extend(elements);
+    }
+    found.sort();
+    let mut expected: Vec<Answer> = all.iter().map(|text| Answer::text(text)).collect();
+    expected.sort();
+    assert!(found == expected, "{} of {}", found.len(), expected.len());
+
+    // What cannot be put is still where it was.
+    resp.call(&["SADD", "set", "member"]).await;
+    resp.call(&["SET", "text", "x"]).await;
+    wrong_type(&resp.call(&["LMOVE", "l1", "text", "LEFT", "LEFT"]).await);
+    wrong_type(&resp.call(&["SMOVE", "set", "text", "member"]).await);
+    assert_eq!(resp.call(&["SMEMBERS", "set"]).await, Answer::texts(&["member"]));
+    // An item of any type is moved with what is left of its time.
+    for (make, read) in [
+        (&["SADD", "a", "m"][..], &["SMEMBERS", "b"][..]),
+        (&["RPUSH", "a", "m"], &["LRANGE", "b", "0", "-1"]),
+        (&["HSET", "a", "m", "m"], &["HKEYS", "b"]),
+        (&["ZADD", "a", "1", "m"], &["ZRANGE", "b", "0", "-1"]),
+    ] {
+        resp.call(make).await;
+        resp.call(&["EXPIRE", "a", "100"]).await;
+        assert_eq!(resp.call(&["COPY", "a", "c"]).await, Answer::Integer(1));
+        assert_eq!(resp.call(&["RENAME", "a", "b"]).await, Answer::ok());
+        assert_eq!(resp.call(read).await, Answer::texts(&["m"]), "{make:?}");
+        assert_eq!(resp.call(&["RENAMENX", "c", "b"]).await, Answer::Integer(0));
+        assert_eq!(resp.call(&["RENAMENX", "c", "d"]).await, Answer::Integer(1));
+        for key in ["b", "d"] {
+            let Answer::Integer(left) = resp.call(&["TTL", key]).await else { panic!("no integer") };
+            assert!((90..=100).contains(&left), "{left}");
+        }
+        assert_eq!(resp.call(&["DEL", "a", "b", "c", "d"]).await, Answer::Integer(2));
+    }
+}
+
+#[tokio::test]
+async fn results_of_large_collections_come_whole_while_others_have_their_turn() {
+    let server = Server::local_with_resp(&[]);
+    server.client("").create_cache("default").await.unwrap();
+    let (mut resp, mut other) = (server.resp().await, server.resp().await);
+    let numbers: Vec<String> = (0..60_000).map(|n| format!("{n:05}")).collect();
+    for chunk in numbers.chunks(20_000) {
+        let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
+        resp.call(&[&["SADD", "s"], &chunk[..]].concat()).await;
+        let scored: Vec<&str> = chunk.iter().flat_map(|member| ["1", member]).collect();
+        resp.call(&[&["ZADD", "z"], &scored[..]].concat()).await;
+        let fields: Vec<&str> = chunk.iter().flat_map(|member| [*member, "v"]).collect();
+        resp.call(&[&["HSET", "h"], &fields[..]].concat()).await;
+    }
+    resp.call(&["SADD", "t", "00000", "more"]).await;
+    resp.send(&command(&["SUNION", "s", "t"])).await;
+    assert_eq!(other.call(&["PING"]).await, Answer::Status("PONG".to_owned()));
+    let Some(Answer::Array(union)) = resp.answer().await else { panic!("no union") };
+    assert_eq!(union.len(), 60_001);
+    assert_eq!(resp.call(&["SINTER", "s", "t"]).await, Answer::texts(&["00000"]));
+    assert_eq!(resp.call(&["SDIFFSTORE", "u", "s", "t"]).await, Answer::Integer(59_999));
+    assert_eq!(resp.call(&["ZUNIONSTORE", "y", "2", "z", "s"]).await, Answer::Integer(60_000));
+    assert_eq!(resp.call(&["ZSCORE", "y", "00007"]).await, Answer::text("2"));
+    for (words, each) in [(["SSCAN", "s"], 1), (["HSCAN", "h"], 2), (["ZSCAN", "z"], 2)] {
+        let Answer::Array(page) = resp.call(&[&words[..], &["0"]].concat()).await else { panic!("no page") };
+        let [Answer::Bytes(cursor), Answer::Array(elements)] = &page[..] else { panic!("no elements") };
+        assert_eq!((&cursor[..], elements.len()), (&b"0"[..], 60_000 * each));
+        let some = resp.call(&[&words[..], &["0", "MATCH", "1234?"]].concat()).await;
+        let Answer::Array(page) = some else { panic!("no page") };
+        assert!(matches!(&page[1], Answer::Array(elements) if elements.len() == 10 * each));
+    }
+    let Answer::Array(sorted) = resp.call(&["SORT", "s", "DESC", "LIMIT", "0", "2"]).await else {
+        panic!("none")
+    };
+    assert_eq!(sorted, [Answer::text("59999"), Answer::text("59998")]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod protosocket_stream;
 mod record;
 mod request;
 mod resp;
+mod resp_stream;
 mod response_head;
 mod scalar;
 mod timeout;
@@ -51,5 +52,6 @@ pub fn all() -> Vec<Target> {
         http_query::TARGET,
         web_frames::TARGET,
         resp::TARGET,
+        resp_stream::TARGET,
     ]
 }

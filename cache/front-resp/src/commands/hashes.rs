@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use kura_commands::{Collection, Dictionary, Work};
 
+use super::chance::Chance;
 use crate::call::{Answer, Call, Edit};
 use crate::numbers;
 use crate::reply::{Failure, Out, Part, Reply};
@@ -148,5 +149,49 @@ pub(crate) fn hincrbyfloat(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failu
         let sum = numbers::plain(sum);
         hash.set(&field, sum.as_bytes());
         Ok(Edit::new(true, Reply::text(sum)))
+    })
+}
+
+pub(crate) fn hrandfield(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
+    let Some(chance) = Chance::of(call, b"WITHVALUES")? else {
+        let seed = call.seed()?;
+        return call.read(Work::on(1), move |hash: Option<Dictionary>| {
+            let picked = hash.and_then(|hash| {
+                let at = fastrand::Rng::with_seed(seed).u64(0..hash.len());
+                let picked = hash.pick([at]);
+                picked.iter_from(0).next().map(|(field, _)| Bytes::copy_from_slice(field))
+            });
+            Reply::bytes(picked)
+        });
+    };
+    call.read(chance.work(), move |hash: Option<Dictionary>| {
+        let Some(hash) = hash else { return Reply::empty() };
+        let part = if chance.both { Part::Pairs } else { Part::Fields };
+        Reply::Fields(hash.pick(chance.places(hash.len())), part)
+    })
+}
+
+/// Tells the values of fields and removes them (Redis 8, Valkey 9).
+pub(crate) fn hgetdel(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
+    if !call.argument(1).eq_ignore_ascii_case(b"FIELDS") {
+        return Err(Failure::said("ERR Mandatory argument FIELDS is missing or not at the right position"));
+    }
+    let wrong = || Failure::said("ERR Number of fields must be a positive integer");
+    let count = call.integer(2).ok().filter(|count| *count > 0).ok_or_else(wrong)?;
+    if usize::try_from(count).ok() != Some(call.len() - 3) {
+        return Err(Failure::said("ERR The `numfields` parameter must match the number of arguments"));
+    }
+    let fields = call.arguments.from(3).to_owned();
+    call.edit(Work::on(fields.len()), move |hash: &mut Dictionary| {
+        let values: Vec<_> = fields
+            .iter()
+            .map(|field| {
+                let value = value(Some(hash), field);
+                hash.remove(field);
+                value
+            })
+            .collect();
+        let changed = values.iter().any(|value| !matches!(value, Reply::Null));
+        Ok(Edit::new(changed, Reply::Array(values)))
     })
 }

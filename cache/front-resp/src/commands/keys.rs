@@ -29,15 +29,18 @@ pub(crate) fn exists(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
 
 pub(crate) fn item_type(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
     let found = call.commands.look(&call.cache, call.key(), call.now, |item| item.item_type)?;
-    Ok(Reply::Status(match found {
-        None => "none",
-        Some(ItemType::Scalar) => "string",
-        Some(ItemType::Dictionary) => "hash",
-        Some(ItemType::Set) => "set",
-        Some(ItemType::List) => "list",
-        Some(ItemType::SortedSet) => "zset",
-    })
-    .into())
+    Ok(Reply::Status(found.map_or("none", type_name)).into())
+}
+
+/// What Redis calls a type.
+pub(crate) fn type_name(item_type: ItemType) -> &'static str {
+    match item_type {
+        ItemType::Scalar => "string",
+        ItemType::Dictionary => "hash",
+        ItemType::Set => "set",
+        ItemType::List => "list",
+        ItemType::SortedSet => "zset",
+    }
 }
 
 /// When the item ends; -2 if there is none.

@@ -1,10 +1,12 @@
 //! Commands on lists.
 
 use bytes::Bytes;
-use kura_commands::{Collection, List, Work};
+use kura_commands::{Change, Collection, List, Work};
 
+use super::moves::End;
 use crate::call::{Answer, Call, Edit};
 use crate::reply::{Failure, Out, Reply};
+use crate::task::{Step, Task, counted_keys};
 
 /// From which to before which index an inclusive range reaches whose ends may count from the end.
 pub(crate) fn span(start: i64, end: i64, len: u64) -> (u64, u64) {
@@ -52,6 +54,21 @@ pub(crate) fn rpushx(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
     push(call, false, false)
 }
 
+/// Takes elements from the front, or from the back, whose last is then the first.
+fn take(list: &mut List, count: u64, front: bool) -> Vec<Reply> {
+    let len = list.len();
+    let count = count.min(len);
+    let range = if front { 0..count } else { len - count..len };
+    let found = list.elements(range.clone());
+    let mut taken: Vec<_> =
+        found.iter_from(0).map(|value| Reply::Bytes(Bytes::copy_from_slice(value))).collect();
+    if !front {
+        taken.reverse();
+    }
+    list.remove(range);
+    taken
+}
+
 fn pop(call: &Call<'_>, front: bool) -> Result<Answer, Failure> {
     let count = match call.len() {
         1 => None,
@@ -60,24 +77,121 @@ fn pop(call: &Call<'_>, front: bool) -> Result<Answer, Failure> {
     };
     let work = if count.is_some_and(|count| count > 1) { Work::on_all() } else { Work::on(1) };
     call.edit(work, move |list: &mut List| {
-        let len = list.len();
-        if len == 0 {
+        if list.is_empty() {
             return Ok(Edit::none(if count.is_some() { Reply::NullArray } else { Reply::Null }));
         }
-        let count_or_one = count.unwrap_or(1).min(len);
-        let range = if front { 0..count_or_one } else { len - count_or_one..len };
-        let found = list.elements(range.clone());
-        let mut popped: Vec<_> =
-            found.iter_from(0).map(|value| Reply::Bytes(Bytes::copy_from_slice(value))).collect();
-        if !front {
-            popped.reverse();
-        }
-        list.remove(range);
+        let mut popped = take(list, count.unwrap_or(1), front);
+        let changed = !popped.is_empty();
         let reply = match count {
             Some(_) => Reply::Array(popped),
             None => popped.pop().unwrap_or(Reply::Null),
         };
-        Ok(Edit::new(count_or_one > 0, reply))
+        Ok(Edit::new(changed, reply))
+    })
+}
+
+/// The `COUNT` at the end of LMPOP and ZMPOP; 1 if there is none.
+pub(crate) fn count_option(call: &Call<'_>, at: usize) -> Result<u64, Failure> {
+    if at >= call.len() {
+        return Ok(1);
+    }
+    if at + 2 != call.len() || !call.argument(at).eq_ignore_ascii_case(b"COUNT") {
+        return Err(Failure::syntax());
+    }
+    let count = call.integer(at + 1).ok().and_then(|count| u64::try_from(count).ok());
+    count.filter(|count| *count > 0).ok_or_else(|| Failure::said("ERR count should be greater than 0"))
+}
+
+/// Pops from the first of several lists that has elements.
+pub(crate) fn lmpop(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
+    let (keys, end) = counted_keys(call, 0, "ERR numkeys should be greater than 0")?;
+    let front = End::of(call.argument(end))? == End::Left;
+    let count = count_option(call, end + 1)?;
+    Ok(pop_first(call.task(), keys.into_iter(), front, count)?.into())
+}
+
+fn pop_first(
+    task: Task,
+    mut keys: std::vec::IntoIter<Bytes>,
+    front: bool,
+    count: u64,
+) -> Result<Step<Reply>, Failure> {
+    while let Some(key) = keys.next() {
+        if task.snapshot::<List>(&key)?.is_none() {
+            continue;
+        }
+        let work = if count > 1 { Work::on_all() } else { Work::on(1) };
+        let popped = task.edit(&key, work, move |list: &mut List, held| match held {
+            Some(end) => (Change::Store(end), take(list, count, front)),
+            None => (Change::Keep, Vec::new()),
+        })?;
+        return popped.then(move |popped| {
+            if popped.is_empty() {
+                return pop_first(task, keys, front, count);
+            }
+            Ok(Step::Done(Reply::Array(vec![Reply::Bytes(key), Reply::Array(popped)])))
+        });
+    }
+    Ok(Step::Done(Reply::NullArray))
+}
+
+/// Where equal elements stand.
+pub(crate) fn lpos(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
+    let element = call.owned(1);
+    let (mut rank, mut count, mut most) = (1, None, u64::MAX);
+    if !call.len().is_multiple_of(2) {
+        return Err(Failure::syntax());
+    }
+    for at in (2..call.len()).step_by(2) {
+        let number = call.integer(at + 1);
+        match call.argument(at).to_ascii_uppercase().as_slice() {
+            b"RANK" => {
+                rank = number?;
+                if rank == 0 || rank == i64::MIN {
+                    return Err(Failure::said(
+                        "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second \
+                         ... or use negative to start from the end of the list",
+                    ));
+                }
+            }
+            b"COUNT" => {
+                let wrong = || Failure::said("ERR COUNT can't be negative");
+                count = Some(u64::try_from(number?).map_err(|_| wrong())?);
+            }
+            b"MAXLEN" => {
+                let wrong = || Failure::said("ERR MAXLEN can't be negative");
+                most = u64::try_from(number?).map_err(|_| wrong())?;
+            }
+            _ => return Err(Failure::syntax()),
+        }
+    }
+    let most = if most == 0 { u64::MAX } else { most };
+    let wanted = match count {
+        None => 1,
+        Some(0) => usize::MAX,
+        Some(count) => usize::try_from(count).unwrap_or(usize::MAX),
+    };
+    let skipped = usize::try_from(rank.unsigned_abs() - 1).unwrap_or(usize::MAX);
+    call.read(Work::on_all(), move |list: Option<List>| {
+        let Some(list) = list else {
+            return if count.is_some() { Reply::empty() } else { Reply::Null };
+        };
+        let len = list.len();
+        let looked_at = if rank > 0 { 0..most.min(len) } else { len.saturating_sub(most)..len };
+        let elements = list.elements(looked_at.clone());
+        let equal = looked_at.zip(elements.iter_from(0)).filter(|(_, other)| *other == element);
+        let equal = equal.map(|(at, _)| at);
+        let found: Vec<u64> = if rank > 0 {
+            equal.skip(skipped).take(wanted).collect()
+        } else {
+            let mut equal: Vec<_> = equal.collect();
+            equal.reverse();
+            equal.into_iter().skip(skipped).take(wanted).collect()
+        };
+        match count {
+            Some(_) => Reply::Array(found.into_iter().map(Reply::count).collect()),
+            None => found.first().map_or(Reply::Null, |at| Reply::count(*at)),
+        }
     })
 }
 

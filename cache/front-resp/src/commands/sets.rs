@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use kura_commands::{Collection, Set, SetCommand, SetReply, Work};
 
+use super::chance::MOST_REPEATED;
 use crate::call::{Answer, Call, Edit, answer};
 use crate::reply::{Failure, Out, Reply};
 
@@ -101,9 +102,6 @@ pub(crate) fn srandmember(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failur
         Reply::List(set.pick((0..count).map(|_| random.u64(0..set.len()))))
     })
 }
-
-/// Most elements of one answer where elements may stand more than once: nothing else bounds it.
-const MOST_REPEATED: u64 = 65_536;
 
 fn counted(call: &Call<'_>) -> Result<bool, Failure> {
     match call.len() {

@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use kura_commands::{Collection, SortedSet, Work};
+use kura_commands::{Change, Collection, SortedSet, Work};
 
+use super::chance::Chance;
 use super::lists::span;
 use crate::call::{Answer, Call, Edit};
 use crate::numbers;
-use crate::reply::{Failure, Out, Reply};
+use crate::reply::{Failure, Out, Reply, Scores};
+use crate::task::{Step, Task, counted_keys, weighed, weight};
 
 /// The options of ZADD.
 #[derive(Clone, Copy, Default)]
@@ -136,10 +138,22 @@ pub(crate) fn zmscore(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
 
 fn rank(call: &Call<'_>, back: bool) -> Result<Answer, Failure> {
     let member = call.owned(1);
+    let scores = match call.len() {
+        2 => false,
+        3 if call.argument(2).eq_ignore_ascii_case(b"WITHSCORE") => true,
+        _ => return Err(Failure::syntax()),
+    };
     call.read(Work::on(1), move |set: Option<SortedSet>| {
-        let Some(set) = set else { return Reply::Null };
-        let rank = set.rank(&member);
-        rank.map_or(Reply::Null, |rank| Reply::count(if back { set.len() - 1 - rank } else { rank }))
+        let ranked = set.and_then(|set| {
+            let rank = set.rank(&member)?;
+            Some((if back { set.len() - 1 - rank } else { rank }, set.score(&member)?))
+        });
+        match ranked {
+            Some((rank, score)) if scores => Reply::Array(vec![Reply::count(rank), Reply::Score(score)]),
+            Some((rank, _)) => Reply::count(rank),
+            None if scores => Reply::NullArray,
+            None => Reply::Null,
+        }
     })
 }
 
@@ -282,20 +296,21 @@ fn member_limit(text: &[u8]) -> Result<Limit<Bytes>, Failure> {
 struct RangeOptions {
     by: By,
     back: bool,
-    scores: bool,
+    /// None where they cannot be asked for.
+    scores: Option<Scores>,
     /// Leave out so many, then take so many; a negative number is all.
     limit: Option<(i64, i64)>,
 }
 
 impl RangeOptions {
-    fn read(&mut self, call: &Call<'_>, chooses: bool) -> Result<(), Failure> {
-        let mut at = 3;
+    /// Reads the options from the argument at `at` on; `chooses` which they are.
+    fn read(&mut self, call: &Call<'_>, mut at: usize, chooses: bool) -> Result<(), Failure> {
         while at < call.len() {
             match call.argument(at).to_ascii_uppercase().as_slice() {
                 b"BYSCORE" if chooses => self.by = By::Score,
                 b"BYLEX" if chooses => self.by = By::Member,
                 b"REV" if chooses => self.back = true,
-                b"WITHSCORES" => self.scores = true,
+                b"WITHSCORES" if self.scores.is_some() => self.scores = Some(Scores::With),
                 b"LIMIT" if at + 2 < call.len() => {
                     self.limit = Some((call.integer(at + 1)?, call.integer(at + 2)?));
                     at += 2;
@@ -309,7 +324,7 @@ impl RangeOptions {
                 "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
             ));
         }
-        if self.scores && self.by == By::Member {
+        if self.scores == Some(Scores::With) && self.by == By::Member {
             return Err(Failure::said(
                 "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
             ));
@@ -318,17 +333,49 @@ impl RangeOptions {
     }
 }
 
+impl RangeOptions {
+    /// The members meant, whose first limit is the argument at `at`.
+    fn which(&self, call: &Call<'_>, at: usize) -> Result<Which, Failure> {
+        // Backwards the higher limit comes first; positions count from that end instead.
+        let turned = self.back && self.by != By::Index;
+        let (low, high) = if turned { (at + 1, at) } else { (at, at + 1) };
+        Which::of(call, self.by, low, high)
+    }
+
+    fn positions(&self, which: &Which, set: &SortedSet) -> Range<u64> {
+        limited(which.positions(set, self.back), self.back, self.limit)
+    }
+}
+
 fn range(call: &Call<'_>, by: By, back: bool, chooses: bool) -> Result<Answer, Failure> {
-    let mut options = RangeOptions { by, back, scores: false, limit: None };
-    options.read(call, chooses)?;
-    let RangeOptions { by, back, scores, limit } = options;
-    // Backwards the higher limit comes first; positions count from that end instead.
-    let (low, high) = if back && by != By::Index { (2, 1) } else { (1, 2) };
-    let which = Which::of(call, by, low, high)?;
+    let mut options = RangeOptions { by, back, scores: Some(Scores::Without), limit: None };
+    options.read(call, 3, chooses)?;
+    let which = options.which(call, 1)?;
     call.read(Work::on(0), move |set: Option<SortedSet>| {
         let Some(set) = set else { return Reply::empty() };
-        let positions = limited(which.positions(&set, back), back, limit);
-        Reply::Scored(set.scored(positions, back), scores)
+        let scores = options.scores.unwrap_or(Scores::Without);
+        Reply::Scored(set.scored(options.positions(&which, &set), options.back), scores)
+    })
+}
+
+/// Stores a range under another key.
+pub(crate) fn zrangestore(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
+    let mut options = RangeOptions { by: By::Index, back: false, scores: None, limit: None };
+    options.read(call, 4, true)?;
+    let which = options.which(call, 2)?;
+    let (target, source) = (call.owned(0), call.argument(1));
+    call.authorize([&target[..], source])?;
+    let (task, found) = (call.task(), call.snapshot::<SortedSet>(source)?);
+    let heavy = found.as_ref().map_or((0, 0), |(set, _)| weight(set));
+    weighed(heavy, move || {
+        let found = found.map(|(set, _)| set.scored(options.positions(&which, &set), options.back));
+        let mut result: SortedSet = task.commands.new_collection(heavy.1)?;
+        for (member, score) in found.iter().flat_map(|found| found.iter_from(0)) {
+            result.set(member, score);
+        }
+        let length = result.len();
+        task.put(&target, result)?;
+        Ok(Reply::count(length))
     })
 }
 
@@ -446,6 +493,66 @@ pub(crate) fn zpopmin(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
 
 pub(crate) fn zpopmax(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
     pop(call, true)
+}
+
+/// Pops from the first of several sorted sets that has members.
+pub(crate) fn zmpop(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
+    let (keys, end) = counted_keys(call, 0, "ERR numkeys should be greater than 0")?;
+    let back = match call.argument(end).to_ascii_uppercase().as_slice() {
+        b"MIN" => false,
+        b"MAX" => true,
+        _ => return Err(Failure::syntax()),
+    };
+    let count = super::lists::count_option(call, end + 1)?;
+    Ok(pop_first(call.task(), keys.into_iter(), back, count)?.into())
+}
+
+fn pop_first(
+    task: Task,
+    mut keys: std::vec::IntoIter<Bytes>,
+    back: bool,
+    count: u64,
+) -> Result<Step<Reply>, Failure> {
+    while let Some(key) = keys.next() {
+        if task.snapshot::<SortedSet>(&key)?.is_none() {
+            continue;
+        }
+        let work = if count > 1 { Work::on_all() } else { Work::on(1) };
+        let popped = task.edit(&key, work, move |set: &mut SortedSet, held| {
+            let Some(end) = held else { return (Change::Keep, Vec::new()) };
+            let len = set.len();
+            let positions = if back { len.saturating_sub(count)..len } else { 0..count.min(len) };
+            (Change::Store(end), take(set, positions, back))
+        })?;
+        return popped.then(move |popped| {
+            if popped.is_empty() {
+                return pop_first(task, keys, back, count);
+            }
+            let pairs = popped.into_iter();
+            let pairs =
+                pairs.map(|(member, score)| Reply::Array(vec![Reply::Bytes(member), Reply::Score(score)]));
+            Ok(Step::Done(Reply::Array(vec![Reply::Bytes(key), Reply::Array(pairs.collect())])))
+        });
+    }
+    Ok(Step::Done(Reply::NullArray))
+}
+
+pub(crate) fn zrandmember(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
+    let Some(chance) = Chance::of(call, b"WITHSCORES")? else {
+        let seed = call.seed()?;
+        return call.read(Work::on(1), move |set: Option<SortedSet>| {
+            let picked = set.as_ref().and_then(|set| {
+                let at = fastrand::Rng::with_seed(seed).u64(0..set.len());
+                set.at(at).map(|(member, _)| Bytes::copy_from_slice(member))
+            });
+            Reply::bytes(picked)
+        });
+    };
+    call.read(chance.work(), move |set: Option<SortedSet>| {
+        let Some(set) = set else { return Reply::empty() };
+        let scores = if chance.both { Scores::With } else { Scores::Without };
+        Reply::Scored(set.pick(chance.places(set.len())), scores)
+    })
 }
 
 #[cfg(test)]

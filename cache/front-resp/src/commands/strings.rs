@@ -54,7 +54,7 @@ fn refuse<R>(failure: Failure) -> (Action<'static>, Result<R, Failure>) {
 impl Call<'_> {
     /// Changes a string, atomically: `decide` sees its value and when it ends, or nothing, and
     /// says what it is from now on and when that ends, or nothing if it stays.
-    fn change_string<R>(
+    pub(crate) fn change_string<R>(
         &self,
         decide: impl FnOnce(Option<(ValueRef<'_>, Millis)>) -> Result<(Option<(Vec<u8>, Millis)>, R), Failure>,
     ) -> Result<R, Failure> {
@@ -81,6 +81,8 @@ struct SetOptions {
     present: bool,
     get: bool,
     keep: bool,
+    /// Only if this is the value.
+    equal: Option<usize>,
     end: Option<Millis>,
 }
 
@@ -91,8 +93,12 @@ impl SetOptions {
         while at < call.len() {
             let option = call.argument(at);
             match option.to_ascii_uppercase().as_slice() {
-                b"NX" if !options.present => options.absent = true,
-                b"XX" if !options.absent => options.present = true,
+                b"NX" if !options.present && options.equal.is_none() => options.absent = true,
+                b"XX" if !options.absent && options.equal.is_none() => options.present = true,
+                b"IFEQ" if !options.present && !options.absent && at + 1 < call.len() => {
+                    at += 1;
+                    options.equal = Some(at);
+                }
                 b"GET" => options.get = true,
                 b"KEEPTTL" if options.end.is_none() => options.keep = true,
                 _ => match Unit::of_option(option) {
@@ -116,12 +122,14 @@ pub(crate) fn set(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
     let options = SetOptions::of(call)?;
     let (value, latest) = (call.argument(1), call.latest_end());
     call.commands.change(&call.cache, call.key(), call.now, |item| {
-        let old = if options.get { string(item.as_ref()) } else { Ok(None) };
-        let old = match old {
-            Ok(old) => Reply::bytes(old.map(|old| old.to_bytes())),
+        let looks = options.get || options.equal.is_some();
+        let old = match if looks { string(item.as_ref()) } else { Ok(None) } {
+            Ok(old) => old,
             Err(failure) => return refuse(failure),
         };
-        if options.absent && item.is_some() || options.present && item.is_none() {
+        let equal = options.equal.is_none_or(|at| old.is_some_and(|old| old.as_bytes() == call.argument(at)));
+        let old = Reply::bytes(old.map(|old| old.to_bytes()));
+        if !equal || options.absent && item.is_some() || options.present && item.is_none() {
             return (Action::Keep, Ok(if options.get { old } else { Reply::Null }.into()));
         }
         let held = item.filter(|_| options.keep).map(|item| item.expires);
@@ -203,6 +211,17 @@ pub(crate) fn getset(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
 
 pub(crate) fn getdel(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
     get_and(call, |_| Action::Remove)
+}
+
+/// Deletes a key if it has this value.
+pub(crate) fn delifeq(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
+    call.commands.change(&call.cache, call.key(), call.now, |item| match string(item.as_ref()) {
+        Ok(Some(value)) if value.as_bytes() == call.argument(1) => {
+            (Action::Remove, Ok(Reply::Integer(1).into()))
+        }
+        Ok(_) => (Action::Keep, Ok(Reply::Integer(0).into())),
+        Err(failure) => refuse(failure),
+    })?
 }
 
 pub(crate) fn getex(call: &Call<'_>, out: &mut Out) -> Result<Answer, Failure> {

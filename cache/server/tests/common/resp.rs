@@ -30,6 +30,8 @@ pub enum Answer {
     /// In RESP3; keys and values, one after the other.
     Map(Vec<Answer>),
     Set(Vec<Answer>),
+    /// In RESP3: what came of its own accord.
+    Push(Vec<Answer>),
 }
 
 impl Answer {
@@ -147,12 +149,13 @@ fn parse(bytes: &[u8], at: &mut usize) -> Option<Answer> {
             *at += length + 2;
             Answer::Bytes(value)
         }
-        kind @ (b'*' | b'%' | b'~') => {
+        kind @ (b'*' | b'%' | b'~' | b'>') => {
             let each = if kind == b'%' { 2 } else { 1 };
             let answers = (0..length() * each).map(|_| parse(bytes, at)).collect::<Option<_>>()?;
             match kind {
                 b'*' => Answer::Array(answers),
                 b'%' => Answer::Map(answers),
+                b'>' => Answer::Push(answers),
                 _ => Answer::Set(answers),
             }
         }
