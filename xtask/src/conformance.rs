@@ -1,6 +1,6 @@
 //! Official clients against a running server: every client in every mode, each in namespaces of its own.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
@@ -21,6 +21,12 @@ pub(crate) const CELL: &str = "cell-ap-northeast-1-1.kura.internal";
 /// Where protosocket is served: in plaintext in local mode.
 const PROTOSOCKET: &str = "127.0.0.1:9004";
 
+/// Where RESP is served, in the suites of its clients.
+const RESP_PORT: u16 = 6379;
+
+/// The cache of the suite of ioredis, which has no call to make one.
+const IOREDIS_CACHE: &str = "ioredis";
+
 /// Where the local server takes outages, for tests of how clients bear them.
 const TEST_ADMIN: &str = "127.0.0.1:9090";
 
@@ -40,6 +46,10 @@ pub(crate) enum Client {
     Web,
     /// `schemathesis`, which holds the HTTP API to its OpenAPI document.
     Http,
+    /// `redis-py` with the Momento SDK beside it, `redis-cli` and `redis-benchmark`.
+    RespPython,
+    /// `ioredis`.
+    RespNode,
 }
 
 /// How a client reaches the server and what it shows.
@@ -55,7 +65,8 @@ pub(crate) enum Mode {
 
 impl Client {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [Self::Rust, Self::Python, Self::Node, Self::Web, Self::Http];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Rust, Self::Python, Self::Node, Self::Web, Self::Http, Self::RespPython, Self::RespNode];
 
     /// What the command line calls it.
     pub(crate) fn name(self) -> &'static str {
@@ -65,13 +76,24 @@ impl Client {
             Self::Node => "node",
             Self::Web => "web",
             Self::Http => "http",
+            Self::RespPython => "resp-python",
+            Self::RespNode => "resp-node",
         }
     }
 
     /// How it reaches the server, in turn. What credentials look like is nothing to the HTTP API, and
-    /// without any the document would be wrong about them.
+    /// without any the document would be wrong about them. To RESP a key is a password.
     pub(crate) fn modes(self) -> &'static [Mode] {
-        if self == Self::Http { &[Mode::V2] } else { &Mode::ALL }
+        match self {
+            Self::Http => &[Mode::V2],
+            Self::RespPython | Self::RespNode => &[Mode::Local, Mode::V2],
+            Self::Rust | Self::Python | Self::Node | Self::Web => &Mode::ALL,
+        }
+    }
+
+    /// Whether it speaks RESP.
+    fn is_resp(self) -> bool {
+        matches!(self, Self::RespPython | Self::RespNode)
     }
 }
 
@@ -107,6 +129,12 @@ pub(crate) fn stage(project: &Project, client: Client, mode: Mode) -> Result<Out
         }
         Client::Http => {
             setup::schemathesis(project)?;
+        }
+        Client::RespPython => {
+            setup::resp_python(project)?;
+        }
+        Client::RespNode => {
+            setup::resp_node(project)?;
         }
     }
     let transcript = namespace::enter(project, CELL, &Job::Conformance { client, mode })?;
@@ -152,6 +180,9 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
         // Where the suite's page is from.
         serve = serve.args(["--cors-origins", "http://page.test"]);
     }
+    if client.is_resp() {
+        serve = serve.args(["--resp-listen", &format!("127.0.0.1:{RESP_PORT}")]);
+    }
     let server = Server::start(&serve, &log)?;
     println!("{}", server.ready);
 
@@ -171,6 +202,14 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
             let dir = setup::web(project)?;
             Run::new("npm").args(["--silent", "test"]).dir(dir)
         }
+        Client::RespPython => Run::new(setup::resp_python(project)?)
+            .args(["-m", "pytest"])
+            .arg(project.source("conformance/resp/python"))
+            .env("PYTHONDONTWRITEBYTECODE", "1"),
+        Client::RespNode => {
+            create_cache(project, &kura, mode, &data)?;
+            Run::new("npm").args(["--silent", "test"]).dir(setup::resp_node(project)?)
+        }
         Client::Http => {
             let create = Run::new(&kura).args(["cache", "create", "schemathesis", "--data-dir"]).arg(&data);
             create.output()?;
@@ -181,9 +220,11 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
     };
     suite = suite.env("KURA_MODE", mode.name()).env("CI", "true").limit(LIMIT);
     suite = match mode {
-        Mode::Local => {
-            suite.env("KURA_HOST", "127.0.0.1").env("KURA_PORT", "8080").env("KURA_TEST_ADMIN", TEST_ADMIN)
-        }
+        Mode::Local => suite
+            .env("KURA_HOST", "127.0.0.1")
+            .env("KURA_PORT", "8080")
+            .env("KURA_RESP", format!("127.0.0.1:{RESP_PORT}"))
+            .env("KURA_TEST_ADMIN", TEST_ADMIN),
         Mode::V1 | Mode::V2 => {
             let printed = Run::new(&kura)
                 .args(["key", "create", "--data-dir"])
@@ -194,6 +235,7 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
             suite
                 .env("KURA_API_KEY", key_in(&printed)?)
                 .env("KURA_ENDPOINT", CELL)
+                .env("KURA_RESP", format!("cache.{CELL}:{RESP_PORT}"))
                 .env("KURA_CA", &authority)
                 .env("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", &authority)
                 .env("NODE_EXTRA_CA_CERTS", &authority)
@@ -204,6 +246,18 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
     let ended = server.stop()?;
     ensure!(ended.success(), "the server ended with {ended} after SIGTERM, see {}", log.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the cache of a suite that cannot.
+fn create_cache(project: &Project, kura: &Path, mode: Mode, data: &Path) -> Result<()> {
+    let create = ["cache", "create", IOREDIS_CACHE];
+    let run = match mode {
+        Mode::Local => Run::new(project.program(Profile::Dev, "momento"))
+            .args(create)
+            .args(["--endpoint", "http://127.0.0.1:8080"]),
+        Mode::V1 | Mode::V2 => Run::new(kura).args(create).arg("--data-dir").arg(data),
+    };
+    run.output().map(drop)
 }
 
 /// Builds what other suites take from the Rust one: its examples.

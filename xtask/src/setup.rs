@@ -26,9 +26,16 @@ struct Need {
     there: fn() -> bool,
 }
 
-/// What only tests need: the command line of AWS that Debian packages, beside the newer one from pip.
-const TEST_NEEDS: [Need; 1] =
-    [Need { what: "aws version 2", package: "awscli", there: || Path::new("/usr/bin/aws").is_file() }];
+/// What only tests need: the command line of AWS that Debian packages, beside the newer one from pip, and Redis. The
+/// package that is named after its server would start one; the program is among the tools, under two names.
+const TEST_NEEDS: [Need; 2] = [
+    Need { what: "aws version 2", package: "awscli", there: || Path::new("/usr/bin/aws").is_file() },
+    Need {
+        what: "redis-cli, redis-benchmark and redis-check-rdb",
+        package: "redis-tools",
+        there: || ["redis-cli", "redis-benchmark", "redis-check-rdb"].into_iter().all(on_path),
+    },
+];
 
 const NEEDS: [Need; 9] = [
     Need { what: "cc", package: "gcc", there: || on_path("cc") },
@@ -56,6 +63,8 @@ pub(crate) fn everything(project: &Project) -> Result<()> {
     node(project)?;
     web(project)?;
     schemathesis(project)?;
+    resp_python(project)?;
+    resp_node(project)?;
     cargo_deny(project)?;
     Ok(())
 }
@@ -147,6 +156,17 @@ pub(crate) fn web(project: &Project) -> Result<PathBuf> {
 pub(crate) fn schemathesis(project: &Project) -> Result<PathBuf> {
     let requirements = "conformance/http/requirements.txt";
     venv(project, "conformance/http", requirements).map(|bin| bin.join("python"))
+}
+
+/// A virtual environment with the pinned redis-py, and the Momento SDK beside it; its interpreter.
+pub(crate) fn resp_python(project: &Project) -> Result<PathBuf> {
+    let requirements = "conformance/resp/python/requirements.txt";
+    venv(project, "conformance/resp/python", requirements).map(|bin| bin.join("python"))
+}
+
+/// A directory with the suite of ioredis.
+pub(crate) fn resp_node(project: &Project) -> Result<PathBuf> {
+    npm(project, "conformance/resp/node")
 }
 
 fn npm(project: &Project, suite: &str) -> Result<PathBuf> {
