@@ -99,6 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
             self.make_room().await;
             let pace = self.pace.as_ref().map(Pace::limit);
             let limit = [pace, self.stranger.until()].into_iter().flatten().min();
+            let message = self.caller.subscriptions.due();
             let came = tokio::select! {
                 biased;
                 came = read(&mut self.io, &mut self.held, self.awaited) => came?,
@@ -106,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                     draining = true;
                     continue;
                 }
-                () = self.caller.subscriptions.ready(), if !self.caller.subscriptions.is_empty() => {
+                () = message => {
                     if self.deliver().await? == Goes::Away {
                         return stream::farewell(&mut self.io).await;
                     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kura_base::Millis;
 use kura_commands::{Commands, Delivery, Error, Subscription};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
@@ -55,7 +56,8 @@ struct Open {
     next_id: u64,
     /// Those that have been rung for.
     due: VecDeque<u64>,
-    bells: (UnboundedSender<u64>, UnboundedReceiver<u64>),
+    line: Arc<Line>,
+    rung: UnboundedReceiver<u64>,
     next_look: Instant,
 }
 
@@ -71,14 +73,21 @@ struct Place {
 struct Bell {
     id: u64,
     rung: AtomicBool,
-    line: UnboundedSender<u64>,
+    line: Arc<Line>,
+}
+
+/// Where all bells of a connection are heard.
+struct Line {
+    rung: UnboundedSender<u64>,
+    any: Notify,
 }
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         if !self.rung.swap(true, Ordering::AcqRel) {
             // Nobody listens any more once the connection has gone.
-            let _ = self.line.send(self.id);
+            let _ = self.line.rung.send(self.id);
+            self.line.any.notify_one();
         }
     }
 }
@@ -133,18 +142,20 @@ impl Subscriptions {
 
     pub(crate) fn add(&mut self, kind: Kind, channel: Bytes, subscription: Subscription) {
         let open = self.0.get_or_insert_with(|| {
+            let (line, rung) = unbounded_channel();
             Box::new(Open {
                 by_name: BTreeMap::new(),
                 places: BTreeMap::new(),
                 next_id: 0,
                 due: VecDeque::new(),
-                bells: unbounded_channel(),
+                line: Arc::new(Line { rung: line, any: Notify::new() }),
+                rung,
                 next_look: Instant::now(),
             })
         });
         let id = open.next_id;
         open.next_id += 1;
-        let bell = Arc::new(Bell { id, rung: AtomicBool::new(false), line: open.bells.0.clone() });
+        let bell = Arc::new(Bell { id, rung: AtomicBool::new(false), line: open.line.clone() });
         open.by_name.insert((kind, channel.clone()), id);
         open.places.insert(id, Place { kind, channel, subscription, bell });
         // It is asked once, so that it knows whom to ring for.
@@ -162,16 +173,21 @@ impl Subscriptions {
         removed
     }
 
-    /// Waits until there is something to be done. Loses nothing if it is given up.
-    pub(crate) async fn ready(&mut self) {
-        let Some(open) = &mut self.0 else { return std::future::pending().await };
-        if !open.due.is_empty() {
-            return;
-        }
-        tokio::select! {
-            biased;
-            rung = open.bells.1.recv() => open.due.extend(rung),
-            () = sleep_until(open.next_look) => {}
+    /// Ends when there is something to be done; never if there are no subscriptions. It borrows
+    /// nothing, so that the peer can be listened to meanwhile.
+    pub(crate) fn due(&self) -> impl Future<Output = ()> + use<> {
+        let open = self.0.as_ref();
+        let waiting = open.map(|open| (open.line.clone(), open.due.is_empty(), open.next_look));
+        async move {
+            match waiting {
+                Some((line, true, next_look)) => tokio::select! {
+                    biased;
+                    () = line.any.notified() => {}
+                    () = sleep_until(next_look) => {}
+                },
+                Some(_) => {}
+                None => std::future::pending().await,
+            }
         }
     }
 
@@ -184,7 +200,7 @@ impl Subscriptions {
         if Instant::now() >= open.next_look {
             open.look(commands)?;
         }
-        while let Ok(id) = open.bells.1.try_recv() {
+        while let Ok(id) = open.rung.try_recv() {
             open.due.push_back(id);
         }
         for _ in 0..TURNS {
