@@ -41,7 +41,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "kura-front-protosocket",
-        &["kura-wire", "kura-commands", "kura-front"],
+        &["kura-base", "kura-wire", "kura-commands", "kura-front"],
         "a front end sees commands only",
     ),
     ("kura-front-resp", &["kura-base", "kura-commands", "kura-front"], "a front end sees commands only"),
@@ -90,6 +90,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "measures from outside, but for collections",
     ),
     ("kura-yardstick", &["kura-base"], "what Kura is compared with has nothing of Kura"),
+    ("kura-yardstick-protosocket", &[], "what Kura is compared with has nothing of Kura"),
     (
         "kura-fuzz",
         &[

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kura_commands::{Session, Start, TopicValue};
+use kura_commands::{Lease, Session, Start, TopicValue};
 
 use crate::Front;
 use crate::caller::{Caller, no_authentication};
@@ -25,7 +25,7 @@ fn topic(channel: &[u8]) -> Result<&str, Failure> {
 
 impl Caller {
     fn known(&self) -> Result<&Arc<Session>, Failure> {
-        self.session.as_ref().ok_or_else(no_authentication)
+        self.lease.as_ref().map(Lease::session).ok_or_else(no_authentication)
     }
 
     /// A text if it is one, else bytes: clients of Redis do not say which they mean. The answer is

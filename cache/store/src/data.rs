@@ -9,7 +9,7 @@ mod set;
 mod sorted_set;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use kura_base::{CacheName, Millis};
@@ -24,6 +24,8 @@ use crate::command::{Command, DataError, Hash, Reply, TtlChange};
 pub struct Data {
     engine: Engine,
     caches: RwLock<HashMap<CacheName, Keyspace>>,
+    /// How often `caches` has changed.
+    changes: AtomicU64,
     next_keyspace: AtomicU32,
 }
 
@@ -35,6 +37,7 @@ impl Data {
         Self {
             engine: Engine::new(&Config { memory_bytes, hash_seed }),
             caches: RwLock::default(),
+            changes: AtomicU64::new(0),
             next_keyspace: AtomicU32::new(1),
         }
     }
@@ -43,6 +46,7 @@ impl Data {
     pub fn add_cache(&self, name: CacheName) {
         let keyspace = Keyspace(self.next_keyspace.fetch_add(2, Ordering::Relaxed));
         let replaced = self.caches.write().insert(name, keyspace);
+        self.changes.fetch_add(1, Ordering::Release);
         if let Some(old) = replaced {
             self.retire(old);
         }
@@ -51,9 +55,17 @@ impl Data {
     /// Removes a cache with its items, at once however many there are.
     pub fn remove_cache(&self, name: &CacheName) {
         let removed = self.caches.write().remove(name);
+        self.changes.fetch_add(1, Ordering::Release);
         if let Some(old) = removed {
             self.retire(old);
         }
+    }
+
+    /// A number that moves after every cache that comes, goes or is emptied. Whoever keeps what
+    /// [`cache`](Self::cache) found reads it before, and uses it only while the number is the same.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     fn retire(&self, cache: Keyspace) {

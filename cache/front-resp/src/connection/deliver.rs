@@ -5,18 +5,21 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Conversation, Goes};
+use crate::dialogue::Dialogue;
 use crate::subscriptions::{Ended, Turn};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     /// Sends what has come to the subscriptions, as much as is sent together: the peer is listened to
     /// in between. What ends a subscription ends the connection, with a line that says why.
     pub(super) async fn deliver(&mut self) -> io::Result<Goes> {
-        if self.caller.subscriptions.is_empty() {
+        let Dialogue { front, caller, out, .. } = &mut self.dialogue;
+        if caller.subscriptions.is_empty() {
             return Ok(Goes::On);
         }
-        let taken = self.caller.subscriptions.take(&self.front.commands, &mut self.out);
+        out.begin();
+        let taken = caller.subscriptions.take(&front.commands, out);
         if let Err(Ended::Because(failure)) = &taken {
-            self.out.error(&failure.text());
+            out.error(&failure.text());
         }
         self.send().await?;
         match taken {
