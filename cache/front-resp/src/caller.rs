@@ -169,7 +169,7 @@ impl Caller {
             Session::Unsubscribe => self.unsubscribe(Subscribed::Channel, arguments),
             Session::UnsubscribeShard => self.unsubscribe(Subscribed::Shard, arguments),
             Session::UnsubscribePatterns => self.punsubscribe(arguments),
-            Session::Pubsub => self.pubsub(front, arguments)?,
+            Session::Pubsub => return self.pubsub(front, arguments).map(Next::Answer),
             Session::Echo => Reply::Bytes(bytes::Bytes::copy_from_slice(arguments.get(0))),
             Session::Ping if !self.subscriptions.is_empty() && !out.resp3 && arguments.len() < 2 => {
                 let word = bytes::Bytes::copy_from_slice(arguments.get(0));

@@ -1,5 +1,23 @@
 //! Patterns of keys, as Redis has them: `*`, `?`, `[abc]`, `[^a-c]`, and `\` before any of these.
 
+use crate::reply::Failure;
+
+/// Longest pattern: matching takes as long as the pattern times the text.
+const MOST_BYTES: usize = 1024;
+/// Longest pattern that is matched where others wait.
+pub(crate) const SHORT_BYTES: usize = 32;
+
+/// Refuses a pattern that is too long.
+pub(crate) fn check(pattern: &[u8]) -> Result<(), Failure> {
+    let bytes = pattern.len();
+    if bytes > MOST_BYTES {
+        return Err(Failure::said(format!(
+            "ERR the pattern has {bytes} bytes; at most {MOST_BYTES} are allowed"
+        )));
+    }
+    Ok(())
+}
+
 /// Whether a pattern matches all of a text. Takes as long as the one times the other at most.
 pub(crate) fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut pattern, mut text) = (pattern, text);

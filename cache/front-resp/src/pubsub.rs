@@ -6,6 +6,7 @@ use bytes::Bytes;
 use kura_commands::{Lease, Session, Start, TopicValue};
 
 use crate::Front;
+use crate::call::Answer;
 use crate::caller::{Caller, no_authentication};
 use crate::described::{shown, unknown_subcommand};
 use crate::glob;
@@ -106,15 +107,21 @@ impl Caller {
         Reply::Confirmed("punsubscribe", told)
     }
 
-    pub(crate) fn pubsub(&self, front: &Front, arguments: Arguments<'_>) -> Result<Reply, Failure> {
+    pub(crate) fn pubsub(&self, front: &Front, arguments: Arguments<'_>) -> Result<Answer, Failure> {
         let (commands, session, rest) = (&front.commands, self.known()?, arguments.from(1));
         match (arguments.get(0).to_ascii_uppercase().as_slice(), rest.len()) {
             (b"CHANNELS" | b"SHARDCHANNELS", 0 | 1) => {
-                let topics = commands.subscribed_topics(session, &self.cache)?;
-                let names = topics.into_iter().map(|(topic, _)| topic);
-                let names =
-                    names.filter(|name| rest.is_empty() || glob::matches(rest.get(0), name.as_bytes()));
-                Ok(Reply::Array(names.map(|name| Reply::text(&*name)).collect()))
+                glob::check(rest.get(0))?;
+                let pattern = (!rest.is_empty()).then(|| Bytes::copy_from_slice(rest.get(0)));
+                let (commands, session, cache) = (commands.clone(), session.clone(), self.cache.clone());
+                // There may be tens of thousands.
+                Ok(Answer::Later(Box::new(move || {
+                    let mut topics = commands.subscribed_topics(&session, &cache)?;
+                    topics.retain(|(topic, _)| {
+                        pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, topic.as_bytes()))
+                    });
+                    Ok(Reply::Array(topics.into_iter().map(|(topic, _)| Reply::text(&*topic)).collect()))
+                })))
             }
             (b"NUMSUB" | b"SHARDNUMSUB", _) => {
                 let mut told = Vec::with_capacity(2 * rest.len());
@@ -122,9 +129,9 @@ impl Caller {
                     let count = commands.topic_subscribers(session, &self.cache, topic(channel)?)?;
                     told.extend([Reply::Bytes(Bytes::copy_from_slice(channel)), Reply::count(count as u64)]);
                 }
-                Ok(Reply::Array(told))
+                Ok(Reply::Array(told).into())
             }
-            (b"NUMPAT", 0) => Ok(Reply::Integer(0)),
+            (b"NUMPAT", 0) => Ok(Reply::Integer(0).into()),
             (b"CHANNELS" | b"SHARDCHANNELS" | b"NUMPAT", _) => {
                 Err(Failure::said("ERR wrong number of arguments for 'pubsub' command"))
             }

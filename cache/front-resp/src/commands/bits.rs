@@ -1,10 +1,12 @@
 //! Commands on the bits of strings. A string's first bit is the highest of its first byte.
 
+use bytes::Bytes;
 use kura_commands::{Action, Error, Value};
 
 use super::lists::span;
 use crate::call::{Answer, Call};
 use crate::reply::{Failure, Out, Reply};
+use crate::task::weighed;
 
 fn not_an_offset() -> Failure {
     Failure::said("ERR bit offset is not an integer or out of range")
@@ -105,16 +107,26 @@ pub(crate) fn bitcount(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> 
         return Err(Failure::syntax());
     }
     let bits = Bits::of(call, 1)?;
-    let count = call.commands.look_at_scalar(&call.cache, call.key(), call.now, |value| {
-        let bytes = value.as_bytes();
+    with_text(call, move |text| {
+        let bytes = text.unwrap_or_default();
         let (from, to) = match bits {
             // Nothing, even if both lie before the first: not so in BITPOS.
             Bits { start, end: Some(end), .. } if start < 0 && end < 0 && start > end => (0, 0),
             bits => bits.span(bytes.len() as u64),
         };
-        ones(bytes, from, to)
-    })?;
-    Ok(Reply::count(count.unwrap_or(0)).into())
+        Reply::count(ones(&bytes, from, to))
+    })
+}
+
+/// Goes through the string at the first key, if there is one: outside of any lock, and where blocking
+/// is allowed if it is long.
+fn with_text(
+    call: &Call<'_>,
+    read: impl FnOnce(Option<Bytes>) -> Reply + Send + 'static,
+) -> Result<Answer, Failure> {
+    let text = call.commands.look_at_scalar(&call.cache, call.key(), call.now, |value| value.to_bytes())?;
+    let bytes = text.as_ref().map_or(0, |text| text.len() as u64);
+    weighed((1, bytes), move || Ok(read(text)))
 }
 
 /// How many bits from one up to but without another are set.
@@ -137,17 +149,16 @@ pub(crate) fn bitpos(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
         _ => return Err(Failure::said("ERR The bit argument must be 1 or 0.")),
     };
     let bits = Bits::of(call, 2)?;
-    let found = call.commands.look_at_scalar(&call.cache, call.key(), call.now, |value| {
-        let bytes = value.as_bytes();
+    with_text(call, move |text| {
+        let Some(bytes) = text else { return Reply::Integer(if wanted { -1 } else { 0 }) };
         let (from, to) = bits.span(bytes.len() as u64);
-        match first(bytes, from, to, wanted) {
+        match first(&bytes, from, to, wanted) {
             Some(at) => Reply::count(at),
             // Behind a string that is all ones come zeros, unless the end was said.
             None if !wanted && bits.end.is_none() && from < to => Reply::count(bytes.len() as u64 * 8),
             None => Reply::Integer(-1),
         }
-    })?;
-    Ok(found.unwrap_or(Reply::Integer(if wanted { -1 } else { 0 })).into())
+    })
 }
 
 /// The first bit of this kind from one up to but without another.

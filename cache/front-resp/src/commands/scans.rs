@@ -36,7 +36,11 @@ impl Options {
             let name = call.argument(at).to_ascii_uppercase();
             match name.as_slice() {
                 // All match, as in Redis.
-                b"MATCH" => options.pattern = Some(value()?).filter(|pattern| &pattern[..] != b"*"),
+                b"MATCH" => {
+                    let pattern = value()?;
+                    glob::check(&pattern)?;
+                    options.pattern = Some(pattern).filter(|pattern| &pattern[..] != b"*");
+                }
                 b"COUNT" => {
                     value()?;
                     let count = usize::try_from(call.integer(at + 1)?).ok().filter(|count| *count > 0);
@@ -53,6 +57,11 @@ impl Options {
             at += 2;
         }
         Ok(options)
+    }
+
+    /// Whether matching takes next to no time.
+    fn is_short(&self) -> bool {
+        self.pattern.as_ref().is_none_or(|pattern| pattern.len() <= glob::SHORT_BYTES)
     }
 
     fn take(&self, key: &[u8], item_type: ItemType) -> bool {
@@ -78,45 +87,43 @@ pub(crate) fn scan(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
     let options = Options::of(call, 1, &["TYPE"])?;
     let task = call.task();
     let count = options.count.min(MOST_AT_ONCE);
+    let aside = count > AT_ONCE || !options.is_short();
     let scan = move || {
-        let mut found = Vec::new();
-        let next = task.commands.walk(&task.cache, from, count, task.now, |key, item| {
-            if options.take(key, item.item_type) {
-                found.push(Reply::Bytes(Bytes::copy_from_slice(key)));
-            }
-        });
+        let (next, mut keys) = slice(&task, from, count);
+        keys.retain(|(key, item_type)| options.take(key, *item_type));
+        let found = keys.into_iter().map(|(key, _)| Reply::Bytes(key)).collect();
         Ok(page(next, Reply::Array(found)))
     };
-    Ok(if count > AT_ONCE { Answer::Later(Box::new(scan)) } else { scan()?.into() })
+    Ok(if aside { Answer::Later(Box::new(scan)) } else { scan()?.into() })
 }
 
-/// Visits all keys, where blocking is allowed.
-fn all(task: &Task, mut visit: impl FnMut(&[u8]), mut goes_on: impl FnMut() -> bool) {
-    let mut from = Some(0);
-    while let Some(place) = from.filter(|_| goes_on()) {
-        from = task.commands.walk(&task.cache, place, SLICE, task.now, |key, _| visit(key));
-    }
+/// About so many keys from a place on, copied because a lock is held meanwhile, and where to go on.
+fn slice(task: &Task, from: u64, count: usize) -> (Option<u64>, Vec<(Bytes, ItemType)>) {
+    let mut keys = Vec::new();
+    let next = task.commands.walk(&task.cache, from, count, task.now, |key, item| {
+        keys.push((Bytes::copy_from_slice(key), item.item_type));
+    });
+    (next, keys)
 }
 
 pub(crate) fn keys(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
     let (task, pattern) = (call.task(), call.owned(0));
+    glob::check(&pattern)?;
     Ok(Answer::Later(Box::new(move || {
-        let mut found = Vec::new();
-        let bytes = std::cell::Cell::new(0);
-        all(
-            &task,
-            |key| {
-                if glob::matches(&pattern, key) {
-                    bytes.set(bytes.get() + key.len() + size_of::<Reply>());
-                    found.push(Reply::Bytes(Bytes::copy_from_slice(key)));
-                }
-            },
-            || bytes.get() <= MOST_KEYS_BYTES,
-        );
-        if bytes.get() > MOST_KEYS_BYTES {
-            return Err(Failure::said(format!(
-                "ERR the keys that match take more than {MOST_KEYS_BYTES} bytes, the most of one answer; use SCAN"
-            )));
+        let (mut found, mut bytes, mut from) = (Vec::new(), 0, Some(0));
+        while let Some(place) = from {
+            let (next, keys) = slice(&task, place, SLICE);
+            from = next;
+            for (key, _) in keys.into_iter().filter(|(key, _)| glob::matches(&pattern, key)) {
+                bytes += key.len() + size_of::<Reply>();
+                found.push(Reply::Bytes(key));
+            }
+            if bytes > MOST_KEYS_BYTES {
+                return Err(Failure::said(format!(
+                    "ERR the keys that match take more than {MOST_KEYS_BYTES} bytes, the most of one answer; \
+                     use SCAN"
+                )));
+            }
         }
         Ok(Reply::Array(found))
     })))
@@ -126,8 +133,10 @@ pub(crate) fn keys(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
 pub(crate) fn dbsize(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
     let task = call.task();
     Ok(Answer::Later(Box::new(move || {
-        let mut count = 0;
-        all(&task, |_| count += 1, || true);
+        let (mut count, mut from) = (0, Some(0));
+        while let Some(place) = from {
+            from = task.commands.walk(&task.cache, place, SLICE, task.now, |_, _| count += 1);
+        }
         Ok(Reply::Integer(count))
     })))
 }
@@ -168,7 +177,11 @@ fn whole<C: Collection + Send + 'static>(
 ) -> Result<Answer, Failure> {
     let from = cursor(call, 1)?;
     let options = Options::of(call, 2, own)?;
-    let work = if options.pattern.is_some() { Work::on_all() } else { Work::on(0) };
+    let work = match &options.pattern {
+        None => Work::on(0),
+        Some(_) if options.is_short() => Work::on_all(),
+        Some(_) => Work::on(usize::MAX),
+    };
     call.read(work, move |found: Option<C>| match found {
         Some(found) if from == 0 => page(None, window(found, &options)),
         // No answer tells of another cursor.
