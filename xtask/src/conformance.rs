@@ -25,7 +25,7 @@ const PROTOSOCKET: &str = "127.0.0.1:9004";
 const RESP_PORT: u16 = 6379;
 
 /// The cache of the suite of ioredis, which has no call to make one.
-const IOREDIS_CACHE: &str = "ioredis";
+const IOREDIS_CACHE: &str = "default-cache";
 
 /// Where the local server takes outages, for tests of how clients bear them.
 const TEST_ADMIN: &str = "127.0.0.1:9090";
@@ -207,7 +207,7 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
             .arg(project.source("conformance/resp/python"))
             .env("PYTHONDONTWRITEBYTECODE", "1"),
         Client::RespNode => {
-            create_cache(project, &kura, mode, &data)?;
+            create_cache(project, &kura, mode, scratch.path(), &data)?;
             Run::new("npm").args(["--silent", "test"]).dir(setup::resp_node(project)?)
         }
         Client::Http => {
@@ -248,14 +248,15 @@ pub(crate) fn inside(project: &Project, client: Client, mode: Mode) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the cache of a suite that cannot.
-fn create_cache(project: &Project, kura: &Path, mode: Mode, data: &Path) -> Result<()> {
-    let create = ["cache", "create", IOREDIS_CACHE];
+/// Makes the cache of a suite that cannot: in local mode the one that every profile has.
+fn create_cache(project: &Project, kura: &Path, mode: Mode, scratch: &Path, data: &Path) -> Result<()> {
     let run = match mode {
         Mode::Local => Run::new(project.program(Profile::Dev, "momento"))
-            .args(create)
-            .args(["--endpoint", "http://127.0.0.1:8080"]),
-        Mode::V1 | Mode::V2 => Run::new(kura).args(create).arg("--data-dir").arg(data),
+            .args(["configure", "--local"])
+            .env("HOME", scratch),
+        Mode::V1 | Mode::V2 => {
+            Run::new(kura).args(["cache", "create", IOREDIS_CACHE, "--data-dir"]).arg(data)
+        }
     };
     run.output().map(drop)
 }

@@ -15,7 +15,7 @@ export function connect(options = {}) {
   return new Redis({
     host: address.slice(0, colon),
     port: Number(address.slice(colon + 1)),
-    username: "ioredis",
+    username: "default-cache",
     password: key ?? "any",
     commandTimeout: 20_000,
     maxRetriesPerRequest: 1,
