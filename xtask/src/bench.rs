@@ -21,7 +21,8 @@ pub(crate) struct Arguments {
 /// Builds in release and measures everything.
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     let packages =
-        ["-p", "kura", "-p", "kura-bench", "-p", "kura-load", "-p", "kura-yardstick", "-p", "kura-netns"];
+        ["kura", "kura-bench", "kura-load", "kura-yardstick", "kura-yardstick-protosocket", "kura-netns"];
+    let packages = packages.iter().flat_map(|package| ["-p", package]);
     Run::new("cargo").args(["build", "--locked", "--release"]).args(packages).shown()?;
     measure(project, Profile::Release, &project.source("bench/results"), arguments.quick).map(drop)
 }

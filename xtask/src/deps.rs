@@ -90,6 +90,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "measures from outside, but for collections",
     ),
     ("kura-yardstick", &["kura-base"], "what Kura is compared with has nothing of Kura"),
+    ("kura-yardstick-protosocket", &[], "what Kura is compared with has nothing of Kura"),
     (
         "kura-fuzz",
         &[

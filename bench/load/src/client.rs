@@ -1,7 +1,6 @@
 //! HTTP/2 connections that send what an SDK sends and read what it would read.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -11,8 +10,8 @@ use h2::client::SendRequest;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{Method, Request, Response, Version};
-use tokio::net::TcpStream;
 
+use crate::socket::Target;
 use crate::wire::{self, Outcome};
 
 /// gRPC's code for something that exists already.
@@ -47,14 +46,15 @@ pub struct Pool {
 impl Pool {
     /// Opens `connections` of them one after the other; their drivers run as tasks of the current runtime.
     pub async fn connect(
-        address: SocketAddr,
+        target: impl Into<Target>,
         connections: usize,
         identity: &Identity,
     ) -> anyhow::Result<Self> {
-        let template = Arc::new(Template::new(address, identity)?);
+        let target = target.into();
+        let template = Arc::new(Template::new(&target, identity)?);
         let mut opened = Vec::with_capacity(connections);
         for _ in 0..connections {
-            opened.push(Connection::open(address, Arc::clone(&template)).await?);
+            opened.push(Connection::open(&target, Arc::clone(&template)).await?);
         }
         if opened.is_empty() {
             bail!("at least one connection is needed");
@@ -86,9 +86,8 @@ pub enum Reply {
 }
 
 impl Connection {
-    async fn open(address: SocketAddr, template: Arc<Template>) -> anyhow::Result<Self> {
-        let socket = TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
-        socket.set_nodelay(true)?;
+    async fn open(target: &Target, template: Arc<Template>) -> anyhow::Result<Self> {
+        let socket = target.connect(true).await?;
         let (sender, driver) = h2::client::Builder::new()
             .initial_window_size(1 << 20)
             .initial_connection_window_size(1 << 24)
@@ -193,7 +192,8 @@ struct Template {
 }
 
 impl Template {
-    fn new(address: SocketAddr, identity: &Identity) -> anyhow::Result<Self> {
+    fn new(target: &Target, identity: &Identity) -> anyhow::Result<Self> {
+        let scheme = if target.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let mut headers = HeaderMap::new();
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
@@ -205,9 +205,9 @@ impl Template {
         headers.insert(USER_AGENT, HeaderValue::from_static("tonic/0.14.9"));
         headers.insert(HeaderName::from_static("grpc-timeout"), HeaderValue::from_static("15000000u"));
         let uri = |path: &'static str| -> anyhow::Result<Uri> {
-            let authority: Authority = address.to_string().parse()?;
+            let authority: Authority = target.address.to_string().parse()?;
             let mut parts = http::uri::Parts::default();
-            parts.scheme = Some(Scheme::HTTP);
+            parts.scheme = Some(scheme.clone());
             parts.authority = Some(authority);
             parts.path_and_query = Some(PathAndQuery::from_static(path));
             Ok(Uri::from_parts(parts)?)

@@ -17,7 +17,7 @@ use crate::report::Sample;
 use crate::workload::Workload;
 
 /// A slot lets the runtime turn fewer times than this, by chance, before its next request.
-const PAUSES: u32 = 8;
+pub(crate) const PAUSES: u32 = 8;
 
 /// Runs `inflight` slots on each connection for `duration`, then waits for what is still under way.
 pub async fn run_for(

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::ensure;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
@@ -19,7 +19,7 @@ use crate::workload::Workload;
 /// Requests waiting at once beyond which the loader gives up on one and counts it as `not sent`.
 const MOST_WAITING: usize = 100_000;
 /// How long after the schedule's end a run waits for what is under way.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// How long before a request is due the loader begins to poll the clock.
 const POLLED: Duration = Duration::from_millis(3);
 
@@ -31,9 +31,7 @@ pub async fn run_for(
     duration: Duration,
     seed: u64,
 ) -> anyhow::Result<Sample> {
-    if !(rate.is_finite() && rate >= 1.0) {
-        bail!("the rate must be at least one request a second");
-    }
+    check(rate)?;
     let total = (rate * duration.as_secs_f64()) as u64;
     let sample = Arc::new(Mutex::new(Sample::new()?));
     let mut waiting = JoinSet::new();
@@ -75,10 +73,16 @@ pub async fn run_for(
     finish(JoinSet::new(), sample, start).await
 }
 
+/// Refuses a rate that makes no schedule.
+pub(crate) fn check(rate: f64) -> anyhow::Result<()> {
+    ensure!(rate.is_finite() && rate >= 1.0, "the rate is {rate}; it must be at least one request a second");
+    Ok(())
+}
+
 /// Returns at `due`, having let other tasks run at least once.
 ///
 /// The last stretch is spent polling: the loader has its core to itself, and tokio's timer rounds to a millisecond.
-async fn wait_until(due: Instant) {
+pub(crate) async fn wait_until(due: Instant) {
     if due.saturating_duration_since(Instant::now()) > POLLED {
         tokio::time::sleep_until((due - POLLED).into()).await;
     }

@@ -88,13 +88,13 @@ fn finish_frame(mut frame: Vec<u8>) -> Bytes {
     frame.into()
 }
 
-fn put_field(frame: &mut Vec<u8>, number: u8, bytes: &[u8]) {
+pub(crate) fn put_field(frame: &mut Vec<u8>, number: u8, bytes: &[u8]) {
     frame.push(number << 3 | 2);
     put_varint(frame, bytes.len() as u64);
     frame.extend_from_slice(bytes);
 }
 
-fn put_varint(frame: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put_varint(frame: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         frame.push(value as u8 | 0x80);
         value >>= 7;

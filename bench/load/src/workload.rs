@@ -19,7 +19,7 @@ pub struct WorkloadSpec {
     pub value_bytes: usize,
     /// Reads of a hundred operations; the rest are writes.
     pub read_percent: u32,
-    /// Time to live of what is written, milliseconds.
+    /// Time to live of what is written, milliseconds; 0 is none, which only RESP knows.
     pub ttl_milliseconds: u64,
 }
 
@@ -70,14 +70,16 @@ impl Workload {
         self.popularity.draw(random)
     }
 
+    /// Draws one operation: the rank of its key, and whether it is a read.
+    pub(crate) fn draw_operation(&self, random: &mut SplitMix) -> (u32, bool) {
+        let rank = self.draw(random);
+        (rank, random.below(100) < self.spec.read_percent)
+    }
+
     /// Draws one operation and carries it out.
     pub async fn operate(&self, connection: &mut Connection, random: &mut SplitMix) -> anyhow::Result<Reply> {
-        let rank = self.draw(random);
-        if random.below(100) < self.spec.read_percent {
-            self.read(connection, rank).await
-        } else {
-            self.write(connection, rank).await
-        }
+        let (rank, read) = self.draw_operation(random);
+        if read { self.read(connection, rank).await } else { self.write(connection, rank).await }
     }
 
     /// Reads the key of a rank.
@@ -92,7 +94,17 @@ impl Workload {
 
     fn key(&self, rank: u32) -> Vec<u8> {
         let mut key = Vec::with_capacity(self.spec.key_bytes);
-        write_key(rank, self.spec.key_bytes, &mut key);
+        self.put_key(rank, &mut key);
         key
+    }
+
+    /// Appends the key of a rank.
+    pub(crate) fn put_key(&self, rank: u32, key: &mut Vec<u8>) {
+        write_key(rank, self.spec.key_bytes, key);
+    }
+
+    /// The value that is written.
+    pub(crate) fn value(&self) -> &[u8] {
+        &self.value
     }
 }

@@ -8,8 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use kura_load::client::Pool;
-use kura_load::closed;
 use kura_load::workload::{Workload, WorkloadSpec};
 use rustix::process::{Pid, Signal};
 use serde::Serialize;
@@ -32,21 +30,24 @@ pub(crate) struct Instructions {
     pub(crate) instrument: &'static str,
 }
 
-/// Counts for each of the servers, at one shape of load.
+/// Counts for each of the servers, at one shape of load; `spec` says what is asked.
 pub(crate) async fn count(
-    kinds: &[Kind],
+    kinds: &[&Kind],
     binaries: &Binaries,
     account: &Account,
     shape: Shape,
+    spec: &WorkloadSpec,
 ) -> anyhow::Result<Vec<Instructions>> {
     let mut counted = Vec::new();
-    for kind in kinds {
+    // A few keys: what is counted must not depend on how many were preloaded.
+    let workload = Arc::new(Workload::new(&WorkloadSpec { keys: 1000, ..spec.clone() })?);
+    for &kind in kinds {
         let server = kind.label().to_owned();
-        let counts = match by_counter(kind, binaries, account, shape).await {
+        let counts = match by_counter(kind, binaries, account, shape, &workload).await {
             Ok(per_op) => Instructions { server, per_op, instrument: "perf" },
             Err(_) => {
-                let (start, short) = by_valgrind(kind, binaries, account, shape, 1.0).await?;
-                let (end, long) = by_valgrind(kind, binaries, account, shape, 4.0).await?;
+                let (start, short) = by_valgrind(kind, binaries, account, shape, &workload, 1.0).await?;
+                let (end, long) = by_valgrind(kind, binaries, account, shape, &workload, 4.0).await?;
                 ensure!(long > short && end > start, "the longer run did not do more");
                 Instructions { server, per_op: (end - start) / (long - short), instrument: "valgrind" }
             }
@@ -56,21 +57,16 @@ pub(crate) async fn count(
     Ok(counted)
 }
 
-/// A few keys: what is counted must not depend on how many were preloaded.
-fn workload() -> anyhow::Result<Arc<Workload>> {
-    Ok(Arc::new(Workload::new(&WorkloadSpec { keys: 1000, ..WorkloadSpec::default() })?))
-}
-
 async fn by_counter(
     kind: &Kind,
     binaries: &Binaries,
     account: &Account,
     shape: Shape,
+    workload: &Arc<Workload>,
 ) -> anyhow::Result<f64> {
     let server = Server::start(kind.clone(), binaries, account, &[])?;
-    let (pool, workload) =
-        (Pool::connect(server.address, shape.connections, &account.identity).await?, workload()?);
-    prepare(&server, &pool, &workload).await?;
+    let mut driver = server.driver(shape.connections, account).await?;
+    prepare(&server, &mut driver, workload).await?;
     let perf = Command::new("perf")
         .args(["stat", "-x,", "-e", "instructions:u", "-p"])
         .arg(server.pid().to_string())
@@ -78,7 +74,7 @@ async fn by_counter(
         .spawn()
         .context("perf is not installed")?;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let sample = closed::run_for(&pool, &workload, shape.inflight, Duration::from_secs(1), 1).await;
+    let sample = driver.run_for(workload, shape.inflight, Duration::from_secs(1), 1).await;
     let pid = Pid::from_raw(perf.id() as i32).context("perf has no process id")?;
     rustix::process::kill_process(pid, Signal::INT).ok();
     let output = perf.wait_with_output()?;
@@ -93,18 +89,18 @@ async fn by_valgrind(
     binaries: &Binaries,
     account: &Account,
     shape: Shape,
+    workload: &Arc<Workload>,
     seconds: f64,
 ) -> anyhow::Result<(f64, f64)> {
     let server = Server::start(kind.clone(), binaries, account, &VALGRIND).context("valgrind")?;
-    let (pool, workload) =
-        (Pool::connect(server.address, shape.connections, &account.identity).await?, workload()?);
-    prepare(&server, &pool, &workload).await?;
+    let mut driver = server.driver(shape.connections, account).await?;
+    prepare(&server, &mut driver, workload).await?;
     let window = Duration::from_secs_f64(seconds);
-    let sample = closed::run_for(&pool, &workload, shape.inflight, window, 1).await?;
+    let sample = driver.run_for(workload, shape.inflight, window, 1).await?;
     if sample.error_count() > 0 {
         bail!("errors under valgrind: {:?}", sample.errors);
     }
-    drop(pool);
+    drop(driver);
     let text = server.stop().await?;
     Ok((parse_valgrind(&text).context("valgrind said no total")?, sample.ops as f64))
 }

@@ -1,11 +1,13 @@
-//! `kura-bench`: measures Kura against a bare tonic server and against its own limits, and writes the figures down.
+//! `kura-bench`: measures Kura against bare servers, Redis and its own limits, and writes the figures down.
 //!
 //! Servers run on the machine's first core, the loader on its second. `kura-bench all` makes every figure;
 //! `--quick` makes short ones that judge nothing but the ratio.
 
 mod collections;
+mod contests;
 mod hit_ratio;
 mod instructions;
+mod latency;
 mod link;
 mod memory;
 mod procfs;
@@ -21,7 +23,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
-use crate::ratio::{Plan, Shape};
+use crate::ratio::{Contest, Plan, Shape};
 use crate::results::Report;
 use crate::server::{Binaries, Core};
 
@@ -42,6 +44,14 @@ struct Cli {
 enum What {
     /// CPU per operation over the bare tonic yardstick.
     Ratio(RatioArgs),
+    /// CPU per operation over TLS, over that in plaintext.
+    Tls(RatioArgs),
+    /// CPU per operation over the bare protosocket-rpc yardstick.
+    Protosocket(RatioArgs),
+    /// CPU per operation of RESP over Redis.
+    Resp(RatioArgs),
+    /// Latency of RESP at a steady rate, beside Redis.
+    Latency,
     /// Resident memory per item.
     Memory,
     /// Hit ratio on a Zipf trace with little memory.
@@ -49,11 +59,7 @@ enum What {
     /// Time from publishing to delivery, and what subscriptions cost.
     Topics,
     /// Memory and speed of collections, beside Redis.
-    Collections {
-        /// The Redis to compare with.
-        #[arg(long, default_value = "redis-server")]
-        redis: PathBuf,
-    },
+    Collections,
     /// Latency and throughput of the link's paths; needs the right to make network namespaces.
     Link {
         /// The program that makes namespaces and traffic [default: beside this program].
@@ -66,15 +72,12 @@ enum What {
 
 #[derive(Debug, Args)]
 struct RatioArgs {
-    /// Connections times requests in flight on each.
-    #[arg(long, value_delimiter = ',', default_value = "8x8,64x1")]
+    /// Only these of a comparison's shapes: connections times requests in flight on each, as 8x8,64x1.
+    #[arg(long, value_delimiter = ',')]
     shape: Vec<Shape>,
     /// Pairs of runs a row.
     #[arg(long, default_value_t = 15)]
     pairs: usize,
-    /// The ratio not to exceed.
-    #[arg(long, default_value_t = 1.15)]
-    goal: f64,
     /// Only the yardstick against itself, without Kura.
     #[arg(long)]
     only_aa: bool,
@@ -91,6 +94,12 @@ struct Common {
     /// The bare tonic server [default: beside this program].
     #[arg(long, global = true)]
     yardstick: Option<PathBuf>,
+    /// The bare protosocket-rpc server [default: beside this program].
+    #[arg(long, global = true)]
+    yardstick_protosocket: Option<PathBuf>,
+    /// The Redis to compare with; what needs one is left out where there is none.
+    #[arg(long, global = true, default_value = "redis-server")]
+    redis: PathBuf,
     /// Short runs.
     #[arg(long, global = true)]
     quick: bool,
@@ -110,24 +119,60 @@ fn main() -> anyhow::Result<()> {
 async fn run(cli: &Cli, binaries: &Binaries) -> anyhow::Result<()> {
     let common = &cli.common;
     match &cli.what {
-        What::Ratio(args) => finish(common, &ratio::measure(&plan(args, common.quick), binaries).await?),
+        What::Ratio(args) => contest(common, args, &contests::grpc(), binaries).await,
+        What::Tls(args) => contest(common, args, &contests::tls(), binaries).await,
+        What::Protosocket(args) => contest(common, args, &contests::protosocket(), binaries).await,
+        What::Resp(args) => beside_redis(common, args, binaries).await,
+        What::Latency => latency(common, binaries).await,
         What::Memory => finish(common, &memory::measure(binaries, common.quick).await?),
         What::HitRatio => finish(common, &hit_ratio::measure(binaries, common.quick).await?),
         What::Topics => finish(common, &topics::measure(binaries, common.quick).await?),
-        What::Collections { redis } => finish(common, &collections::measure(redis, common.quick)?),
+        What::Collections => finish(common, &collections::measure(&common.redis, common.quick)?),
         What::Link { netns_test } => measure_link(common, netns_test.as_deref()),
         What::All(args) => {
-            finish(common, &ratio::measure(&plan(args, common.quick), binaries).await?)?;
+            contest(common, args, &contests::grpc(), binaries).await?;
             if args.only_aa {
                 return Ok(());
             }
+            contest(common, args, &contests::tls(), binaries).await?;
+            contest(common, args, &contests::protosocket(), binaries).await?;
+            beside_redis(common, args, binaries).await?;
+            latency(common, binaries).await?;
             finish(common, &memory::measure(binaries, common.quick).await?)?;
             finish(common, &hit_ratio::measure(binaries, common.quick).await?)?;
             finish(common, &topics::measure(binaries, common.quick).await?)?;
-            finish(common, &collections::measure(Path::new("redis-server"), common.quick)?)?;
+            finish(common, &collections::measure(&common.redis, common.quick)?)?;
             measure_link(common, None)
         }
     }
+}
+
+async fn contest(
+    common: &Common,
+    args: &RatioArgs,
+    contest: &Contest,
+    binaries: &Binaries,
+) -> anyhow::Result<()> {
+    finish(common, &ratio::measure(contest, &plan(args, common.quick), binaries).await?)
+}
+
+async fn beside_redis(common: &Common, args: &RatioArgs, binaries: &Binaries) -> anyhow::Result<()> {
+    match server::redis_version(&common.redis) {
+        Some(version) => contest(common, args, &contests::resp(&version), binaries).await,
+        None => left_out(common, "RESP over Redis"),
+    }
+}
+
+async fn latency(common: &Common, binaries: &Binaries) -> anyhow::Result<()> {
+    match server::redis_version(&common.redis) {
+        Some(version) => finish(common, &latency::measure(binaries, &version, common.quick).await?),
+        None => left_out(common, "RESP's latency beside Redis"),
+    }
+}
+
+fn left_out(common: &Common, what: &str) -> anyhow::Result<()> {
+    println!("{what}: not measured, there is no {} here (--redis PATH)", common.redis.display());
+    Ok(())
 }
 
 fn measure_link(common: &Common, program: Option<&Path>) -> anyhow::Result<()> {
@@ -161,7 +206,6 @@ fn plan(args: &RatioArgs, quick: bool) -> Plan {
         shapes: args.shape.clone(),
         pairs: if quick { args.pairs.min(3) } else { args.pairs }.max(1),
         window: if quick { Duration::from_millis(300) } else { Duration::from_secs(1) },
-        goal: args.goal,
         only_aa: args.only_aa,
         instructions: !(quick || args.no_instructions),
     }
@@ -173,5 +217,7 @@ fn binaries(common: &Common) -> anyhow::Result<Binaries> {
     Ok(Binaries {
         kura: common.kura.clone().unwrap_or_else(|| beside("kura")),
         yardstick: common.yardstick.clone().unwrap_or_else(|| beside("yardstick-tonic")),
+        protosocket: common.yardstick_protosocket.clone().unwrap_or_else(|| beside("yardstick-protosocket")),
+        redis: common.redis.clone(),
     })
 }

@@ -1,4 +1,4 @@
-//! CPU per operation of a server over that of the bare tonic yardstick, by pairs of short runs.
+//! CPU per operation of a server over that of a yardstick, by pairs of short runs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
-use kura_load::client::{Identity, Pool};
-use kura_load::closed;
+use kura_load::driver::Driver;
 use kura_load::workload::{Workload, WorkloadSpec};
 use serde::Serialize;
 use serde_json::json;
@@ -23,8 +22,6 @@ const SETTLE: Duration = Duration::from_millis(5);
 /// Pairs until both servers are started anew, the other one first: where a process happens to lie in memory, and
 /// which of two was first, is worth a few percent and must not stay the same for a whole row.
 const PAIRS_A_ROUND: usize = 4;
-/// What bare tonic costs on the machines the goals were set on, 8×8, µs per operation.
-const EXPECTED_YARDSTICK_US: f64 = 12.9;
 
 /// Connections times requests in flight on each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -54,21 +51,49 @@ impl fmt::Display for Shape {
     }
 }
 
-/// How the comparison is made.
+/// How comparisons are made.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// The shapes of load, each a row.
+    /// Only these shapes; none for those of the comparison.
     pub(crate) shapes: Vec<Shape>,
     /// Pairs a row.
     pub(crate) pairs: usize,
     /// Length of one run of a pair.
     pub(crate) window: Duration,
-    /// The ratio not to exceed.
-    pub(crate) goal: f64,
     /// Only the yardstick against itself.
     pub(crate) only_aa: bool,
     /// Count instructions too.
     pub(crate) instructions: bool,
+}
+
+/// One server over another.
+#[derive(Clone, Debug)]
+pub(crate) struct Contest {
+    /// File name of its report.
+    pub(crate) name: &'static str,
+    /// Heading of its table.
+    pub(crate) title: &'static str,
+    /// Who is compared.
+    pub(crate) subject: Kind,
+    /// With whom.
+    pub(crate) yardstick: Kind,
+    /// The shapes of load, each a row.
+    pub(crate) rows: Vec<Goal>,
+    /// What is asked.
+    pub(crate) spec: WorkloadSpec,
+    /// What a reader must know of it.
+    pub(crate) note: String,
+}
+
+/// A row of a [`Contest`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Goal {
+    /// Load.
+    pub(crate) shape: Shape,
+    /// The ratio not to exceed; none if none is set.
+    pub(crate) ratio: Option<f64>,
+    /// What the yardstick cost on the machines that the goal was set on, µs per operation.
+    pub(crate) expected_us: Option<f64>,
 }
 
 /// One run: CPU and throughput of one server.
@@ -90,22 +115,15 @@ struct Pair {
 /// A server with the loader's connections to it.
 struct Driven {
     server: Server,
-    pool: Pool,
+    driver: Driver,
     workload: Arc<Workload>,
     inflight: usize,
 }
 
 impl Driven {
-    async fn start(server: Server, shape: Shape, identity: &Identity) -> anyhow::Result<Self> {
-        let workload = Arc::new(Workload::new(&WorkloadSpec::default())?);
-        let pool = Pool::connect(server.address, shape.connections, identity).await?;
-        prepare(&server, &pool, &workload).await?;
-        Ok(Self { server, pool, workload, inflight: shape.inflight })
-    }
-
-    async fn run(&self, window: Duration, seed: u64) -> anyhow::Result<Run> {
+    async fn run(&mut self, window: Duration, seed: u64) -> anyhow::Result<Run> {
         let before = procfs::cpu_time(self.server.pid())?;
-        let sample = closed::run_for(&self.pool, &self.workload, self.inflight, window, seed).await?;
+        let sample = self.driver.run_for(&self.workload, self.inflight, window, seed).await?;
         tokio::time::sleep(SETTLE).await;
         let cpu = procfs::cpu_time(self.server.pid())?.saturating_sub(before);
         if sample.error_count() > 0 || sample.misses > 0 {
@@ -121,54 +139,70 @@ impl Driven {
     }
 }
 
-/// Gives a server the cache and the keys that the load reads; the yardstick needs neither.
-pub(crate) async fn prepare(server: &Server, pool: &Pool, workload: &Arc<Workload>) -> anyhow::Result<()> {
-    if server.kind == Kind::Yardstick {
+/// Gives a server the cache and the keys that the load reads, if it stores any.
+pub(crate) async fn prepare(
+    server: &Server,
+    driver: &mut Driver,
+    workload: &Arc<Workload>,
+) -> anyhow::Result<()> {
+    if !server.kind.stores() {
         return Ok(());
     }
     server.create_cache().await?;
-    let sample = closed::preload(pool, workload, 64usize.div_ceil(pool.connections().len())).await?;
+    let sample = driver.preload(workload, 8).await?;
     if sample.error_count() > 0 {
         bail!("preloading failed: {:?}", sample.errors);
     }
     Ok(())
 }
 
-/// Measures every shape, and the yardstick against itself, and makes the report.
-pub(crate) async fn measure(plan: &Plan, binaries: &Binaries) -> anyhow::Result<Report> {
-    let account = Account::new((!plan.only_aa).then_some(binaries.kura.as_path()))?;
+/// Runs a contest: every shape, and the yardstick against itself. Makes its report.
+pub(crate) async fn measure(contest: &Contest, plan: &Plan, binaries: &Binaries) -> anyhow::Result<Report> {
     let subjects = match plan.only_aa {
-        true => vec![Kind::Yardstick],
-        false => vec![Kind::Kura { memory: None }, Kind::Yardstick],
+        true => vec![&contest.yardstick],
+        false => vec![&contest.subject, &contest.yardstick],
     };
+    let keys = subjects.iter().any(|kind| kind.is_kura()).then_some(binaries.kura.as_path());
+    let arena = Arena { plan, contest, binaries, accounts: [Account::new(keys)?, Account::new(keys)?] };
+    let chosen = |goal: &&Goal| plan.shapes.is_empty() || plan.shapes.contains(&goal.shape);
+    let goals: Vec<&Goal> = contest.rows.iter().filter(chosen).collect();
+    if goals.is_empty() {
+        bail!("{} has none of the shapes {:?}", contest.name, plan.shapes);
+    }
     let (mut rows, mut raw, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let steal = procfs::steal_ticks();
-    for &shape in &plan.shapes {
-        for kind in &subjects {
-            eprintln!("{} over bare tonic, {shape}, {} pairs", kind.label(), plan.pairs);
-            let pairs = compare(plan, binaries, &account, kind, shape).await?;
-            rows.push(row(plan, kind, shape, &pairs));
+    for goal in &goals {
+        let mut seen = Vec::new();
+        for &kind in &subjects {
+            let (shape, yardstick) = (goal.shape, contest.yardstick.label());
+            eprintln!("{} over {yardstick}, {shape}, {} pairs", kind.label(), plan.pairs);
+            let pairs = arena.compare(kind, shape).await?;
+            rows.push(row(contest, kind, goal, &pairs));
+            seen.extend(pairs.iter().map(|pair| pair.yardstick.cpu_us_per_op));
             raw.push(json!({ "subject": kind.label(), "shape": shape, "pairs": pairs }));
         }
+        notes
+            .extend(goal.expected_us.map(|us| yardstick_note(&contest.yardstick, goal.shape, us, &mut seen)));
     }
-    notes.push(yardstick_note(&plan.shapes, &raw));
     if plan.instructions {
-        for &shape in &plan.shapes {
-            let counted = instructions::count(&subjects, binaries, &account, shape).await;
+        for goal in &goals {
+            let (shape, account) = (goal.shape, &arena.accounts[0]);
+            let counted = instructions::count(&subjects, binaries, account, shape, &contest.spec).await;
             notes.push(instructions_note(shape, &counted));
             raw.push(json!({ "instructions": counted.as_ref().ok(), "shape": shape }));
         }
     }
+    notes.push(contest.note.clone());
     notes.push(format!(
         "One core for the server, one for the loader; {} s runs, order alternating; 16-byte keys, 64-byte values, \
-         90:10, a token of {} bytes to both. Kura checks it, the yardstick does not. Steal during the runs: {} ticks.",
+         90:10; a token of {} bytes, which Kura checks. Steal during the runs: {} ticks.",
         plan.window.as_secs_f64(),
-        account.identity.token.len(),
+        arena.accounts[0].identity.token.len(),
         procfs::steal_ticks() - steal
     ));
     Ok(Report {
-        name: "ratio".to_owned(),
-        title: "Server CPU per operation over bare tonic".to_owned(),
+        name: contest.name.to_owned(),
+        title: contest.title.to_owned(),
         origin: Origin::here(),
         notes,
         rows,
@@ -176,56 +210,74 @@ pub(crate) async fn measure(plan: &Plan, binaries: &Binaries) -> anyhow::Result<
     })
 }
 
-async fn compare(
-    plan: &Plan,
-    binaries: &Binaries,
-    account: &Account,
-    kind: &Kind,
-    shape: Shape,
-) -> anyhow::Result<Vec<Pair>> {
-    let mut pairs = Vec::with_capacity(plan.pairs);
-    while pairs.len() < plan.pairs {
-        let round = pairs.len() / PAIRS_A_ROUND;
-        let count = PAIRS_A_ROUND.min(plan.pairs - pairs.len());
-        let start = async |kind: &Kind| {
-            let server = Server::start(kind.clone(), binaries, account, &[])?;
-            let driven = Driven::start(server, shape, &account.identity).await?;
-            driven.run(plan.window.min(Duration::from_millis(500)), 0).await?;
-            anyhow::Ok(driven)
-        };
-        let (subject, yardstick) = if round.is_multiple_of(2) {
-            let subject = start(kind).await?;
-            (subject, start(&Kind::Yardstick).await?)
-        } else {
-            let yardstick = start(&Kind::Yardstick).await?;
-            (start(kind).await?, yardstick)
-        };
-        for _ in 0..count {
-            let seed = pairs.len() as u64 + 1;
-            pairs.push(if pairs.len().is_multiple_of(2) {
-                let subject = subject.run(plan.window, seed).await?;
-                Pair { subject, yardstick: yardstick.run(plan.window, seed).await? }
-            } else {
-                let yardstick = yardstick.run(plan.window, seed).await?;
-                Pair { subject: subject.run(plan.window, seed).await?, yardstick }
-            });
-        }
-    }
-    Ok(pairs)
+/// Where pairs are run.
+struct Arena<'a> {
+    plan: &'a Plan,
+    contest: &'a Contest,
+    binaries: &'a Binaries,
+    /// One for either side: no two servers can have the same directory.
+    accounts: [Account; 2],
 }
 
-fn row(plan: &Plan, kind: &Kind, shape: Shape, pairs: &[Pair]) -> Row {
+impl Arena<'_> {
+    async fn compare(&self, kind: &Kind, shape: Shape) -> anyhow::Result<Vec<Pair>> {
+        let (plan, yardstick) = (self.plan, &self.contest.yardstick);
+        let [ours, theirs] = &self.accounts;
+        let mut pairs = Vec::with_capacity(plan.pairs);
+        while pairs.len() < plan.pairs {
+            let round = pairs.len() / PAIRS_A_ROUND;
+            let count = PAIRS_A_ROUND.min(plan.pairs - pairs.len());
+            let (mut subject, mut yardstick) = if round.is_multiple_of(2) {
+                let subject = self.start(kind, ours, shape).await?;
+                (subject, self.start(yardstick, theirs, shape).await?)
+            } else {
+                let yardstick = self.start(yardstick, theirs, shape).await?;
+                (self.start(kind, ours, shape).await?, yardstick)
+            };
+            for _ in 0..count {
+                let seed = pairs.len() as u64 + 1;
+                pairs.push(if pairs.len().is_multiple_of(2) {
+                    let subject = subject.run(plan.window, seed).await?;
+                    Pair { subject, yardstick: yardstick.run(plan.window, seed).await? }
+                } else {
+                    let yardstick = yardstick.run(plan.window, seed).await?;
+                    Pair { subject: subject.run(plan.window, seed).await?, yardstick }
+                });
+            }
+        }
+        Ok(pairs)
+    }
+
+    async fn start(&self, kind: &Kind, account: &Account, shape: Shape) -> anyhow::Result<Driven> {
+        let server = Server::start(kind.clone(), self.binaries, account, &[])?;
+        let mut driver = server.driver(shape.connections, account).await?;
+        let workload = Arc::new(Workload::new(&self.contest.spec)?);
+        prepare(&server, &mut driver, &workload).await?;
+        let mut driven = Driven { server, driver, workload, inflight: shape.inflight };
+        driven.run(self.plan.window.min(Duration::from_millis(500)), 0).await?;
+        Ok(driven)
+    }
+}
+
+fn row(contest: &Contest, kind: &Kind, goal: &Goal, pairs: &[Pair]) -> Row {
     let ratios: Vec<f64> =
         pairs.iter().map(|pair| pair.subject.cpu_us_per_op / pair.yardstick.cpu_us_per_op).collect();
     let estimate = Estimate::of(&ratios);
     let of = |figure: fn(&Pair) -> f64| median(&mut pairs.iter().map(figure).collect::<Vec<_>>());
-    let judged = *kind != Kind::Yardstick;
+    let control = *kind == contest.yardstick;
+    let judged = goal.ratio.filter(|_| !control);
     Row {
-        figure: format!("{} ÷ bare tonic, {shape}{}", kind.label(), if judged { "" } else { " (A/A)" }),
+        figure: format!(
+            "{} ÷ {}, {}{}",
+            kind.label(),
+            contest.yardstick.label(),
+            goal.shape,
+            if control { " (A/A)" } else { "" }
+        ),
         value: format!("{:.3}", estimate.median),
         interval: format!("{:.3}–{:.3}", estimate.low, estimate.high),
-        goal: if judged { format!("≤ {:.2}", plan.goal) } else { String::new() },
-        met: judged.then(|| estimate.meets(plan.goal)),
+        goal: judged.map_or_else(String::new, |ratio| format!("≤ {ratio:.2}")),
+        met: judged.map(|ratio| estimate.meets(ratio)),
         beside: format!(
             "{:.2} µs and {:.2} µs CPU; {:.0} and {:.0} operations a second",
             of(|pair| pair.subject.cpu_us_per_op),
@@ -237,26 +289,16 @@ fn row(plan: &Plan, kind: &Kind, shape: Shape, pairs: &[Pair]) -> Row {
 }
 
 /// Says whether the yardstick itself is as expected: a slow one would flatter Kura.
-fn yardstick_note(shapes: &[Shape], raw: &[serde_json::Value]) -> String {
-    let eight = Shape { connections: 8, inflight: 8 };
-    let mut seen: Vec<f64> = raw
-        .iter()
-        .filter(|row| row["shape"] == json!(eight))
-        .flat_map(|row| row["pairs"].as_array().into_iter().flatten())
-        .filter_map(|pair| pair["yardstick"]["cpu_us_per_op"].as_f64())
-        .collect();
-    if !shapes.contains(&eight) {
-        return "8×8 was not measured, so the yardstick is not checked against 12.9 µs.".to_owned();
-    }
-    let seen = median(&mut seen);
-    let off = (seen / EXPECTED_YARDSTICK_US - 1.0) * 100.0;
+fn yardstick_note(kind: &Kind, shape: Shape, expected_us: f64, seen: &mut [f64]) -> String {
+    let seen = median(seen);
+    let off = (seen / expected_us - 1.0) * 100.0;
     let verdict = if off.abs() <= 25.0 {
         "within the 25 % allowed"
     } else {
         "**outside the 25 % allowed**: how many requests a wake-up finds decides how many system calls they share, and \
          that follows the machine and what else runs on it; both servers of a pair see the same"
     };
-    format!("Bare tonic at 8×8 took {seen:.2} µs, {off:+.0} % from {EXPECTED_YARDSTICK_US} µs: {verdict}.")
+    format!("{} at {shape} took {seen:.2} µs, {off:+.0} % from {expected_us} µs: {verdict}.", kind.label())
 }
 
 fn instructions_note(shape: Shape, counted: &anyhow::Result<Vec<Instructions>>) -> String {
@@ -287,10 +329,9 @@ mod tests {
 
     #[test]
     fn a_yardstick_out_of_bounds_is_told() {
-        let shape = Shape { connections: 8, inflight: 8 };
-        let raw = |us: f64| json!({ "shape": shape, "pairs": [{ "yardstick": { "cpu_us_per_op": us } }] });
-        assert!(yardstick_note(&[shape], &[raw(12.0)]).contains("within"));
-        assert!(yardstick_note(&[shape], &[raw(20.0)]).contains("outside"));
-        assert!(yardstick_note(&[], &[]).contains("not measured"));
+        let note =
+            |us| yardstick_note(&Kind::Yardstick, Shape { connections: 8, inflight: 8 }, 12.9, &mut [us]);
+        assert!(note(12.0).contains("within"));
+        assert!(note(20.0).contains("outside"));
     }
 }

@@ -6,11 +6,16 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use kura_load::bare;
 use kura_load::client::{Identity, Pool};
+use kura_load::driver::{Driver, Protocol};
+use kura_load::socket::{Target, Tls};
 use rustix::process::{Pid, Signal};
 use rustix::thread::CpuSet;
 use tempfile::TempDir;
 
+/// A name in the certificate that Kura makes for itself.
+const NAME: &str = "cache.cell-1.kura.internal";
 /// The cache that benchmarks use.
 const CACHE: &str = "bench";
 /// What the key allows: the cache, and others that only bring the token to the 400 bytes of a usual one.
@@ -32,6 +37,10 @@ pub(crate) struct Binaries {
     pub(crate) kura: PathBuf,
     /// The bare tonic server.
     pub(crate) yardstick: PathBuf,
+    /// The bare protosocket-rpc server.
+    pub(crate) protosocket: PathBuf,
+    /// Redis.
+    pub(crate) redis: PathBuf,
 }
 
 /// Which server to start.
@@ -44,6 +53,16 @@ pub(crate) enum Kind {
         /// The value of `--memory`.
         memory: Option<String>,
     },
+    /// The same, driven over TLS.
+    KuraTls,
+    /// The same, driven through RESP.
+    KuraResp,
+    /// The same, driven through protosocket.
+    KuraProtosocket,
+    /// The bare protosocket-rpc server.
+    Protosocket,
+    /// Redis, without persistence, everything in one thread.
+    Redis,
 }
 
 impl Kind {
@@ -51,8 +70,21 @@ impl Kind {
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Yardstick => "bare tonic",
-            Self::Kura { .. } => "kura",
+            Self::Kura { .. } | Self::KuraResp | Self::KuraProtosocket => "kura",
+            Self::KuraTls => "kura over TLS",
+            Self::Protosocket => "bare protosocket-rpc",
+            Self::Redis => "Redis",
         }
+    }
+
+    /// Whether it is Kura, which has keys, checks them, and stores what it is given.
+    pub(crate) fn is_kura(&self) -> bool {
+        matches!(self, Self::Kura { .. } | Self::KuraTls | Self::KuraResp | Self::KuraProtosocket)
+    }
+
+    /// Whether what is read has to have been written.
+    pub(crate) fn stores(&self) -> bool {
+        self.is_kura() || *self == Self::Redis
     }
 }
 
@@ -82,32 +114,61 @@ impl Account {
             bail!("kura key create failed: {}", String::from_utf8_lossy(&made.stderr).trim());
         }
         let token = String::from_utf8(made.stdout)?.trim().to_owned();
+        // Who makes a cache over TLS needs more rights than the key has.
+        let made = Command::new(kura)
+            .args(["cache", "create", CACHE, "--data-dir"])
+            .arg(data.path())
+            .output()
+            .context("run kura cache create")?;
+        if !made.status.success() {
+            bail!("kura cache create failed: {}", String::from_utf8_lossy(&made.stderr).trim());
+        }
         Ok(Self { data, identity: Identity { token, cache: CACHE.to_owned() } })
     }
 }
 
-/// The command that starts a server on `listen`: the one place that knows its flags.
+/// The command that starts a server on `listen`, with another protocol than gRPC on `beside`: the one place that
+/// knows its flags.
 fn command(
     kind: &Kind,
     binaries: &Binaries,
     account: &Account,
     listen: SocketAddr,
+    beside: SocketAddr,
 ) -> Vec<std::ffi::OsString> {
-    let listen = listen.to_string();
-    match kind {
-        Kind::Yardstick => vec![binaries.yardstick.clone().into(), "--listen".into(), listen.into()],
-        Kind::Kura { memory } => {
-            let mut line = vec![binaries.kura.clone().into()];
-            line.extend(
-                ["serve", "--local", "--workers", "1", "--log", "warn", "--local-listen"].map(Into::into),
-            );
-            line.extend([listen.into(), "--data-dir".into(), account.data.path().into()]);
-            if let Some(memory) = memory {
-                line.extend(["--memory".into(), memory.into()]);
-            }
-            line
+    let (port, listen, beside) = (beside.port().to_string(), listen.to_string(), beside.to_string());
+    let memory = match kind {
+        Kind::Kura { memory: Some(memory) } => vec!["--memory", memory],
+        _ => Vec::new(),
+    };
+    let (program, arguments) = match kind {
+        Kind::Yardstick => (&binaries.yardstick, vec!["--listen", &listen]),
+        Kind::Protosocket => (&binaries.protosocket, vec!["--listen", &beside]),
+        Kind::Redis => {
+            let alone = ["--save", "", "--appendonly", "no", "--io-threads", "1", "--daemonize", "no"];
+            (&binaries.redis, [&["--bind", "127.0.0.1", "--port", &port], &alone[..]].concat())
         }
+        Kind::KuraTls => {
+            // Nothing asks the administration, so any port is as good.
+            let apart = ["--protosocket-listen", "off", "--admin-listen", "127.0.0.1:0"];
+            (&binaries.kura, [&["serve", "--tls-listen", &listen], &apart[..]].concat())
+        }
+        Kind::Kura { .. } | Kind::KuraResp | Kind::KuraProtosocket => {
+            let also = match kind {
+                Kind::KuraResp => vec!["--resp-listen", &beside],
+                Kind::KuraProtosocket => vec!["--protosocket-listen", &beside],
+                _ => Vec::new(),
+            };
+            (&binaries.kura, [vec!["serve", "--local", "--local-listen", &listen], also, memory].concat())
+        }
+    };
+    let mut line: Vec<std::ffi::OsString> = vec![program.into()];
+    line.extend(arguments.into_iter().map(Into::into));
+    if kind.is_kura() {
+        line.extend(["--workers", "1", "--log", "warn", "--data-dir"].map(Into::into));
+        line.push(account.data.path().into());
     }
+    line
 }
 
 /// A running server; ended when dropped.
@@ -116,8 +177,10 @@ pub(crate) struct Server {
     child: Child,
     /// What it is.
     pub(crate) kind: Kind,
-    /// Where it listens.
+    /// Where it listens for gRPC.
     pub(crate) address: SocketAddr,
+    /// Where load goes.
+    driven: Target,
 }
 
 impl Server {
@@ -128,9 +191,9 @@ impl Server {
         account: &Account,
         under: &[&str],
     ) -> anyhow::Result<Self> {
-        let address = free_address()?;
-        let line: Vec<_> =
-            under.iter().map(Into::into).chain(command(&kind, binaries, account, address)).collect();
+        let (address, beside) = (free_address()?, free_address()?);
+        let command = command(&kind, binaries, account, address, beside);
+        let line: Vec<_> = under.iter().map(Into::into).chain(command).collect();
         // The child inherits the affinity of the thread that starts it.
         let before = rustix::thread::sched_getaffinity(None)?;
         pin(Core::Server)?;
@@ -142,15 +205,33 @@ impl Server {
             .spawn();
         rustix::thread::sched_setaffinity(None, &before)?;
         let child = child.with_context(|| format!("start {}", kind.label()))?;
-        let mut server = Self { child, kind, address };
+        let driven = match kind {
+            Kind::Yardstick | Kind::Kura { .. } | Kind::KuraTls => address,
+            Kind::KuraResp | Kind::KuraProtosocket | Kind::Protosocket | Kind::Redis => beside,
+        };
+        let mut server = Self { child, kind, address, driven: driven.into() };
         server.wait_until_up()?;
+        if server.kind == Kind::KuraTls {
+            server.driven.tls = Some(Tls::trusting(&account.data.path().join("ca.pem"), NAME)?);
+        }
         Ok(server)
     }
 
-    /// Makes the cache that benchmarks use; the yardstick has none. The key may not do that, but to `--local` an
+    /// Connects to it, as the account's key where there are keys.
+    pub(crate) async fn driver(&self, connections: usize, account: &Account) -> anyhow::Result<Driver> {
+        let protocol = match self.kind {
+            Kind::Yardstick | Kind::Kura { .. } | Kind::KuraTls => Protocol::Grpc,
+            Kind::KuraResp | Kind::Redis => Protocol::Bare(bare::Protocol::Resp),
+            Kind::KuraProtosocket | Kind::Protosocket => Protocol::Bare(bare::Protocol::Protosocket),
+        };
+        let identity = (self.kind != Kind::Redis).then_some(&account.identity);
+        Driver::connect(&self.driven, protocol, connections, identity).await
+    }
+
+    /// Makes the cache that benchmarks use; only Kura has any, and over TLS it is there. The key may not do that, but to `--local` an
     /// unknown token is a superuser's.
     pub(crate) async fn create_cache(&self) -> anyhow::Result<()> {
-        if self.kind == Kind::Yardstick {
+        if !self.kind.is_kura() || self.kind == Kind::KuraTls {
             return Ok(());
         }
         let pool = Pool::connect(self.address, 1, &Identity::filler(CACHE, 16)).await?;
@@ -186,7 +267,7 @@ impl Server {
             if let Some(status) = self.child.try_wait()? {
                 bail!("{} ended before it was up: {status}", self.kind.label());
             }
-            if TcpStream::connect(self.address).is_ok() {
+            if TcpStream::connect(self.driven.address).is_ok() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -201,6 +282,14 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// What a Redis says it is; none if there is none.
+pub(crate) fn redis_version(program: &Path) -> Option<String> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text.split_ascii_whitespace().find_map(|word| word.strip_prefix("v="))?;
+    output.status.success().then(|| format!("Redis {version}"))
 }
 
 /// Which of the machine's cores a part runs on.
