@@ -162,3 +162,19 @@ impl Compared {
                 "policies": policies })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_keeps_up_with_the_policies_on_every_trace() -> anyhow::Result<()> {
+        for make in [Trace::zipf, Trace::scans, Trace::shifting, Trace::mixed] {
+            let compared = Compared::play(&make(600_000))?;
+            for row in compared.rows(false) {
+                assert_eq!(row.met, Some(true), "{}: {}; {}", row.figure, row.value, row.beside);
+            }
+        }
+        Ok(())
+    }
+}

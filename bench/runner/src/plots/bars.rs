@@ -62,3 +62,18 @@ impl<'a> Trace<'a> {
         Some(Self { name: raw["trace"].as_str()?, ratios: std::iter::once(kura).chain(others).collect() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_compared_is_drawn_and_kura_comes_first() {
+        let raw = json!({ "trace": "shifting", "kura": 0.85, "policies": { "LRU": 0.83 } });
+        let read = Trace::of(&raw).map(|trace| (trace.name, trace.ratios));
+        assert_eq!(read, Some(("shifting", vec![("kura", 0.85), ("LRU", 0.83)])));
+        assert!(Trace::of(&json!({ "requests": 2_000_000, "run": {} })).is_none(), "the trace over the wire");
+    }
+}

@@ -69,7 +69,7 @@ pub(super) fn draw(reports: &[Report]) -> Option<String> {
     }
     let legend =
         "point: median; bar: 90 % interval; black mark: goal; green: met; red: not met; grey: no goal";
-    canvas.text((LABELS, bottom + 30.0), Anchor::Start, legend);
+    canvas.text((WIDTH - 20.0, bottom + 30.0), Anchor::End, legend);
     Some(canvas.finish())
 }
 
