@@ -39,8 +39,11 @@ pub(crate) struct Sessions {
     pub(crate) nobody: Arc<Session>,
     /// Each thread has sessions of its own: even counting a reader of a lock, or a holder of a
     /// session, that another thread uses too costs more than finding it.
-    verified: Stripes<RwLock<HashMap<Box<[u8]>, Arc<Session>>>>,
+    verified: Stripes<RwLock<Verified>>,
 }
+
+/// Sessions by their tokens.
+type Verified = HashMap<Box<[u8]>, Arc<Session>>;
 
 impl Sessions {
     pub(crate) fn new(
