@@ -37,7 +37,8 @@ impl Caches {
                 return Some(*found);
             }
         }
-        let (name, found) = self.all.read().get_key_value(name).map(|(name, found)| (name.clone(), *found))?;
+        let (name, found) =
+            self.all.read().get_key_value(name).map(|(name, found)| (name.clone(), *found))?;
         let mut remembered = remembered.write();
         // Another thread of the stripe may know more by now.
         if remembered.generation <= generation {
