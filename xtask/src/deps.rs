@@ -41,7 +41,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "kura-front-protosocket",
-        &["kura-wire", "kura-commands", "kura-front"],
+        &["kura-base", "kura-wire", "kura-commands", "kura-front"],
         "a front end sees commands only",
     ),
     ("kura-front-resp", &["kura-base", "kura-commands", "kura-front"], "a front end sees commands only"),

@@ -13,6 +13,7 @@ mod changes;
 mod collections;
 mod error;
 mod items;
+mod lease;
 mod mint;
 mod roles;
 mod session;
@@ -40,6 +41,7 @@ pub use kura_store::{
 };
 pub use kura_tokens::rules::PermissionSet;
 pub use kura_tokens::{Access, CacheSelector, Grant, ItemSelector, Managed, NameSelector, Need, Permissions};
+pub use lease::Lease;
 pub use mint::{ApiToken, DisposableToken, NewApiToken, NewDisposableToken};
 pub use roles::{Deletion, NewRole, Role, RoleKind};
 pub use session::Session;
@@ -132,6 +134,14 @@ impl Commands {
     /// # Errors
     /// [`Error::Unauthenticated`] says why not.
     pub fn check(&self, session: &Session) -> Result<(), Error> {
-        self.sessions.check(session, self.now())
+        self.check_at(session, self.now())
+    }
+
+    /// The same at a time that was just taken.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_at(&self, session: &Session, now: Millis) -> Result<(), Error> {
+        self.sessions.check(session, now)
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use kura_base::{FakeClock, Limits, Millis};
 use kura_commands::{
-    Authentication, Commands, Deletion, Error, Items, NewRole, Parts, PermissionSet, Role, RoleKind, Session,
+    Authentication, Command, Commands, Deletion, Error, Items, Lease, NewRole, Parts, PermissionSet, Role,
+    RoleKind, Session, Value,
 };
 use kura_store::{Data, Registry, TopicConfig, TopicLog};
 use kura_tokens::SigningSecret;
@@ -99,6 +100,64 @@ fn a_key_may_what_its_role_says_now() {
     let elsewhere = role("writer", on_items(&["write"], json!({"key": "other"})));
     world.commands.update_role(&world.admin(), &made.id, elsewhere).unwrap();
     assert!(!may(Items::Write).unwrap());
+}
+
+#[test]
+fn what_a_lease_remembers_ends_with_what_it_was_found_by() {
+    let world = World::new();
+    let made = world.create(role("reader", on_items(&["read"], json!("*")))).unwrap();
+    let (token, _) = world.key(&made.id, Some(START + 60));
+    // Two connections of one session: what one has noticed must not pass for old news to the other.
+    let mut leases = [Lease::new(world.session(&token)), Lease::new(world.session(&token))];
+    let ask =
+        |lease: &mut Lease, items| world.commands.leased(lease, "c", items, world.commands.now()).cloned();
+    let read = |cache| world.commands.look(&cache, b"k", world.commands.now(), |_| ()).unwrap();
+    let admin_cache = || world.commands.cache(&world.admin(), "c", Items::Write).unwrap();
+    let set = || {
+        let command = Command::Set { value: Value::Copied(b"v"), ttl: world.commands.ttl(120_000).unwrap() };
+        world.commands.execute(admin_cache(), b"k", command, world.commands.now(), |_| {}).unwrap();
+    };
+
+    set();
+    for lease in &mut leases {
+        assert!(read(ask(lease, Items::Read).unwrap()).is_some());
+        assert!(matches!(ask(lease, Items::Write), Err(Error::PermissionDenied(_))));
+    }
+    world.commands.flush_cache(&world.admin(), "c").unwrap();
+    for lease in &mut leases {
+        assert!(read(ask(lease, Items::Read).unwrap()).is_none());
+    }
+    set();
+    for lease in &mut leases {
+        assert!(read(ask(lease, Items::Read).unwrap()).is_some());
+        assert!(matches!(
+            world.commands.leased(lease, "d", Items::Read, world.commands.now()),
+            Err(Error::PermissionDenied(_))
+        ));
+        assert!(ask(lease, Items::Read).is_ok());
+    }
+    let writer = role("writer", on_items(&["write"], json!({"key_prefix": "k"})));
+    world.commands.update_role(&world.admin(), &made.id, writer).unwrap();
+    for lease in &mut leases {
+        assert!(matches!(ask(lease, Items::Read), Err(Error::PermissionDenied(_))));
+        let cache = ask(lease, Items::Write).unwrap();
+        assert!(cache.authorize_key(b"k").is_ok() && cache.authorize_key(b"l").is_err());
+    }
+    world.commands.delete_cache(&world.admin(), "c").unwrap();
+    for lease in &mut leases {
+        assert!(matches!(ask(lease, Items::Write), Err(Error::CacheNotFound(_))));
+    }
+    world.commands.create_cache(&world.admin(), "c").unwrap();
+    for lease in &mut leases {
+        assert!(ask(lease, Items::Write).is_ok());
+    }
+    world.clock.advance(Duration::from_secs(60));
+    assert!(matches!(ask(&mut leases[0], Items::Write), Err(Error::Unauthenticated(_))));
+    let (token, other) = world.key("viewer", None);
+    let mut lease = Lease::new(world.session(&token));
+    assert!(ask(&mut lease, Items::Read).is_ok());
+    world.commands.revoke_api_key(&world.admin(), &other).unwrap();
+    assert!(matches!(ask(&mut lease, Items::Read), Err(Error::Unauthenticated(_))));
 }
 
 #[test]

@@ -22,6 +22,8 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub(crate) struct Log {
     segment_bytes: usize,
+    /// Binary logarithm of the places in a segment.
+    units_shift: u32,
     segments: Vec<Segment>,
     vacant: Vec<u32>,
     /// The last segment freed, for the next one needed.
@@ -41,9 +43,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// An empty log of segments of so many bytes, a power of two.
     pub(crate) fn new(segment_bytes: usize) -> Self {
         Self {
             segment_bytes,
+            units_shift: (segment_bytes / UNIT_BYTES).ilog2(),
             segments: Vec::new(),
             vacant: Vec::new(),
             spare: None,
@@ -163,12 +167,12 @@ impl Log {
 
     /// The segment and offset of a place.
     pub(crate) fn locate(&self, place: Place) -> (usize, usize) {
-        let units = self.segment_bytes / UNIT_BYTES;
-        (place as usize / units, place as usize % units * UNIT_BYTES)
+        let (place, shift) = (place as usize, self.units_shift);
+        (place >> shift, (place & ((1 << shift) - 1)) * UNIT_BYTES)
     }
 
     pub(crate) fn place(&self, segment: u32, offset: usize) -> Place {
-        segment * (self.segment_bytes / UNIT_BYTES) as u32 + (offset / UNIT_BYTES) as u32
+        (segment << self.units_shift) + (offset / UNIT_BYTES) as u32
     }
 
     // === inside ===

@@ -56,7 +56,8 @@ pub(crate) async fn stream(
     let mut since_yield = 0;
     for field in Fields::of(message) {
         let (1, Payload::Bytes(item)) = field.map_err(malformed)? else { continue };
-        let answer = scalar::execute(commands, cache.clone(), single, &message.slice_ref(item))?;
+        let answer =
+            scalar::execute(commands, cache.clone(), single, &message.slice_ref(item), commands.now())?;
         pending.extend_from_slice(&answer.head);
         if let Some(tail) = answer.tail {
             messages.send(pending.split().freeze()).await?;

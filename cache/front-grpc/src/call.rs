@@ -14,7 +14,8 @@ use h2::RecvStream;
 use h2::server::SendResponse;
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, Request};
-use kura_commands::{Cache, Items, Session, Subscription};
+use kura_base::Millis;
+use kura_commands::{Cache, Items, Lease, Session, Subscription};
 use kura_front::{Pace, Reserved};
 use kura_wire::{Code, Status};
 use tokio::task::JoinHandle;
@@ -32,10 +33,10 @@ use crate::scalar::{self, Answer};
 use crate::subscriber::Subscribers;
 use crate::{Front, Method, batch, collection, control, leaderboard, token, topic};
 
-/// The last token seen on a connection, and who it was: nearly all calls of a connection carry
-/// the same one.
+/// The last token seen on a connection, who it was, and the cache they used: nearly all calls of a
+/// connection carry the same ones.
 #[derive(Default)]
-pub(crate) struct LastToken(Option<(HeaderValue, Arc<Session>)>);
+pub(crate) struct LastToken(Option<(HeaderValue, Lease)>);
 
 /// A call whose credentials stand.
 pub(crate) struct Call {
@@ -103,7 +104,8 @@ pub(crate) fn begin(
         respond::unary_at_once(&mut respond, token::login());
         return Begun::Stranger;
     }
-    let session = match check_head(front, last_token, method, &parts) {
+    let now = front.commands.now();
+    let session = match check_head(front, last_token, method, &parts, now) {
         Ok(session) => session,
         Err(status) => {
             front.metrics.call_ended(method, status.code);
@@ -143,8 +145,14 @@ pub(crate) fn begin(
     // Nobody waits on this waker: if the body is not here yet, `run` polls it anew with its own.
     match call.body.poll(&mut Context::from_waker(Waker::noop()), false) {
         Poll::Ready(Ok(Progress::Message(message))) => match method.kind() {
-            Kind::Scalar => call.answer_at_once(message, time_left),
-            Kind::Topic if method == Method::Publish => call.answer_at_once(message, time_left),
+            Kind::Scalar => {
+                let answer = call.scalar_at_once(last_token, &message, now);
+                call.answer_at_once(answer, message, time_left)
+            }
+            Kind::Topic if method == Method::Publish => {
+                let answer = topic::publish(&front.commands, &call.session, &message);
+                call.answer_at_once(answer, message, time_left)
+            }
             Kind::Collection | Kind::Leaderboard if collection::is_short(method, &message) => {
                 call.begin_collection(&message, time_left)
             }
@@ -166,6 +174,7 @@ fn check_head(
     last_token: &mut LastToken,
     method: Method,
     parts: &http::request::Parts,
+    now: Millis,
 ) -> Result<Arc<Session>, Status> {
     match method.kind() {
         Kind::Unknown => {
@@ -177,31 +186,35 @@ fn check_head(
     }
     static NO_TOKEN: HeaderValue = HeaderValue::from_static("");
     let token = parts.headers.get(AUTHORIZATION).unwrap_or(&NO_TOKEN);
-    if let Some((last, session)) = &last_token.0
+    if let Some((last, lease)) = &last_token.0
         && last == token
     {
-        if let Err(error) = front.commands.check(session) {
+        if let Err(error) = front.commands.check_at(lease.session(), now) {
             last_token.0 = None;
             return Err(status(&error));
         }
-        return Ok(session.clone());
+        return Ok(lease.session().clone());
     }
     let session = match front.commands.authenticate(token.as_bytes()) {
         Err(_) if token.is_empty() && method.kind() == Kind::Token => return Ok(front.commands.nobody()),
         other => other.map_err(|error| status(&error))?,
     };
-    last_token.0 = Some((token.clone(), session.clone()));
+    last_token.0 = Some((token.clone(), Lease::new(session.clone())));
     Ok(session)
 }
 
 /// The cache that a call's metadata names, if its session may use it in this way.
 fn cache(front: &Front, session: &Session, headers: &HeaderMap, method: Method) -> Result<Cache, Status> {
+    let name = cache_name(headers)?;
+    front.commands.cache(session, name, items(method)).map_err(|error| status(&error))
+}
+
+fn cache_name(headers: &HeaderMap) -> Result<&str, Status> {
     let name = headers.get("cache").ok_or_else(|| {
         Status::new(Code::InvalidArgument, "the request lacks its `cache` metadata: the name of the cache")
     })?;
-    let name = std::str::from_utf8(name.as_bytes())
-        .map_err(|_| Status::new(Code::InvalidArgument, "the `cache` metadata is not UTF-8"))?;
-    front.commands.cache(session, name, items(method)).map_err(|error| status(&error))
+    std::str::from_utf8(name.as_bytes())
+        .map_err(|_| Status::new(Code::InvalidArgument, "the `cache` metadata is not UTF-8"))
 }
 
 fn items(method: Method) -> Items {
@@ -245,11 +258,12 @@ impl Call {
         !self.session.is_nobody()
     }
 
-    fn answer_at_once(mut self, message: Bytes, time_left: Option<Duration>) -> Begun {
-        let answer = match self.method {
-            Method::Publish => topic::publish(&self.front.commands, &self.session, &message),
-            _ => self.scalar(&message),
-        };
+    fn answer_at_once(
+        mut self,
+        answer: Result<Answer, Status>,
+        message: Bytes,
+        time_left: Option<Duration>,
+    ) -> Begun {
         match answer {
             Ok(answer) if answer.len() <= AT_ONCE_BYTES => {
                 self.front.metrics.call_ended(self.method, Code::Ok);
@@ -295,8 +309,22 @@ impl Call {
         cache(&self.front, &self.session, &self.headers, self.method)
     }
 
-    fn scalar(&self, message: &Bytes) -> Result<Answer, Status> {
-        scalar::execute(&self.front.commands, self.cache()?, self.method, message)
+    /// Carries out a scalar call by the connection's last token, which is this call's.
+    fn scalar_at_once(
+        &self,
+        last_token: &mut LastToken,
+        message: &Bytes,
+        now: Millis,
+    ) -> Result<Answer, Status> {
+        let (commands, method) = (&self.front.commands, self.method);
+        let cache = match &mut last_token.0 {
+            Some((_, lease)) => {
+                let name = cache_name(&self.headers)?;
+                commands.leased(lease, name, items(method), now).map_err(|error| status(&error))?.clone()
+            }
+            None => self.cache()?,
+        };
+        scalar::execute(commands, cache, method, message, now)
     }
 
     fn fail(mut self, status: &Status) {
@@ -399,7 +427,10 @@ impl Call {
             let cache = || cache(front, session, headers, method);
             match method.kind() {
                 Kind::Batch => batch::keys_exist(&front.commands, cache()?, message).await.map(Reply::Whole),
-                Kind::Scalar => scalar::execute(&front.commands, cache()?, method, message).map(Reply::Whole),
+                Kind::Scalar => {
+                    let now = front.commands.now();
+                    scalar::execute(&front.commands, cache()?, method, message, now).map(Reply::Whole)
+                }
                 Kind::Collection | Kind::Leaderboard => {
                     let (cache, front, message) = (cache()?, front.clone(), message.clone());
                     if !collection::is_short(method, &message) {

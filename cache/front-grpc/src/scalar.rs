@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kura_base::Ttl;
+use kura_base::{Millis, Ttl};
 use kura_commands::{
     Cache, Command, Commands, Condition, Error, HashCondition, ItemType, Items, Reply, TtlChange, Value,
     ValueRef,
@@ -100,18 +100,18 @@ pub fn decode<'a>(
     Ok((raw.key, command))
 }
 
-/// Carries out one scalar call.
+/// Carries out one scalar call, at a time that was just taken.
 pub(crate) fn execute(
     commands: &Commands,
     cache: Cache,
     method: Method,
     message: &Bytes,
+    now: Millis,
 ) -> Result<Answer, Status> {
     let (key, command) = decode(method, message, commands.limits().max_ttl)?;
     let mut found = None;
     let sink = |value: ValueRef<'_>| found = Some(encode_value(method, value));
-    let reply =
-        commands.execute(cache, key, command, commands.now(), sink).map_err(|error| status(&error))?;
+    let reply = commands.execute(cache, key, command, now, sink).map_err(|error| status(&error))?;
     Ok(match (reply, found) {
         (Reply::Found, Some(answer)) => answer,
         (Reply::FoundWithHash(hash), Some(value)) => found_with_hash(hash.as_bytes(), value),

@@ -1,9 +1,8 @@
 //! Who is on the other end, and what they get.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use kura_commands::{Command as Item, Error, Items, Reply, Session, Value};
+use kura_base::Millis;
+use kura_commands::{Cache, Command as Item, Error, Items, Lease, Reply, Value};
 use kura_wire::{Code, Status};
 
 use crate::Front;
@@ -15,40 +14,41 @@ use crate::reply::Answers;
 /// The peer of one connection.
 pub(crate) struct Caller {
     /// Whoever authenticated last; nobody before, and after a token that was refused or has ended.
-    session: Option<Arc<Session>>,
+    lease: Option<Lease>,
 }
 
 impl Caller {
     pub(crate) fn stranger() -> Self {
-        Self { session: None }
+        Self { lease: None }
     }
 
     /// Whether somebody has authenticated.
     pub(crate) fn is_known(&self) -> bool {
-        self.session.is_some()
+        self.lease.is_some()
     }
 
     /// Carries out what a message in a buffer of its own asks: a value in it is kept as it is.
     pub(crate) fn hear_alone(&mut self, front: &Front, message: Bytes, answers: &mut Answers) {
+        let now = front.commands.now();
         let Ok(Request {
             message_id,
             control_code: 0,
             command: Some(Command::Set { namespace, key, value, ttl }),
         }) = decode(&message)
         else {
-            return self.hear(front, &message, answers);
+            return self.hear(front, now, &message, answers);
         };
         let (namespace, key) = (namespace.to_owned(), key.to_vec());
         // The engine keeps a buffer without a copy only if nobody else holds it.
         let value = message.slice_ref(value);
         drop(message);
-        let done = self.set(front, &namespace, &key, Value::Shared(value), ttl);
+        let done = self.set(front, now, &namespace, &key, Value::Shared(value), ttl);
         let done = done.map(|()| answers.set(message_id));
         end(front, answers, Counted::Set, message_id, done);
     }
 
-    /// Carries out what a message asks and adds its answer.
-    pub(crate) fn hear(&mut self, front: &Front, message: &[u8], answers: &mut Answers) {
+    /// Carries out what a message asks, at a time that was taken since it came, and adds its answer.
+    pub(crate) fn hear(&mut self, front: &Front, now: Millis, message: &[u8], answers: &mut Answers) {
         let Request { message_id, control_code, command } = match decode(message) {
             Ok(request) => request,
             Err(Malformed { message_id, why }) => {
@@ -71,14 +71,14 @@ impl Caller {
                 (Counted::Authenticate, self.authenticate(front, message_id, token, answers))
             }
             Command::Get { namespace, key } => {
-                (Counted::Get, self.get(front, message_id, namespace, key, answers))
+                (Counted::Get, self.get(front, now, message_id, namespace, key, answers))
             }
             Command::Set { namespace, key, value, ttl } => {
-                let done = self.set(front, namespace, key, Value::Copied(value), ttl);
+                let done = self.set(front, now, namespace, key, Value::Copied(value), ttl);
                 (Counted::Set, done.map(|()| answers.set(message_id)))
             }
             Command::Delete { namespace, key } => {
-                let done = self.delete(front, namespace, key);
+                let done = self.delete(front, now, namespace, key);
                 (Counted::Delete, done.map(|()| answers.deleted(message_id)))
             }
         };
@@ -94,8 +94,8 @@ impl Caller {
         token: &str,
         answers: &mut Answers,
     ) -> Result<(), Error> {
-        self.session = None;
-        self.session = Some(front.commands.authenticate(token.as_bytes())?);
+        self.lease = None;
+        self.lease = Some(Lease::new(front.commands.authenticate(token.as_bytes())?));
         answers.authenticated(message_id);
         Ok(())
     }
@@ -103,15 +103,15 @@ impl Caller {
     fn get(
         &mut self,
         front: &Front,
+        now: Millis,
         message_id: u64,
         namespace: &str,
         key: &[u8],
         answers: &mut Answers,
     ) -> Result<(), Error> {
-        let session = self.session(front)?;
-        let cache = front.commands.cache(session, namespace, Items::Read)?;
+        let cache = self.cache(front, now, namespace, Items::Read)?;
         let sink = |value: kura_commands::ValueRef<'_>| answers.value(message_id, value);
-        let reply = front.commands.execute(cache, key, Item::Get, front.commands.now(), sink)?;
+        let reply = front.commands.execute(cache, key, Item::Get, now, sink)?;
         if reply != Reply::Found {
             answers.failed(message_id, Code::NotFound, KEY_NOT_FOUND);
         }
@@ -121,38 +121,36 @@ impl Caller {
     fn set(
         &mut self,
         front: &Front,
+        now: Millis,
         namespace: &str,
         key: &[u8],
         value: Value<'_>,
         ttl: u64,
     ) -> Result<(), Error> {
-        let session = self.session(front)?;
-        let cache = front.commands.cache(session, namespace, Items::Write)?;
+        let cache = self.cache(front, now, namespace, Items::Write)?;
         let command = Item::Set { value, ttl: front.commands.ttl(ttl)? };
-        front.commands.execute(cache, key, command, front.commands.now(), |_| {})?;
+        front.commands.execute(cache, key, command, now, |_| {})?;
         Ok(())
     }
 
-    fn delete(&mut self, front: &Front, namespace: &str, key: &[u8]) -> Result<(), Error> {
-        let session = self.session(front)?;
-        let cache = front.commands.cache(session, namespace, Items::Write)?;
-        front.commands.execute(cache, key, Item::Delete, front.commands.now(), |_| {})?;
+    fn delete(&mut self, front: &Front, now: Millis, namespace: &str, key: &[u8]) -> Result<(), Error> {
+        let cache = self.cache(front, now, namespace, Items::Write)?;
+        front.commands.execute(cache, key, Item::Delete, now, |_| {})?;
         Ok(())
     }
 
-    /// Who calls, if their token still stands.
-    fn session(&mut self, front: &Front) -> Result<&Session, Error> {
-        if let Some(session) = &self.session
-            && let Err(error) = front.commands.check(session)
-        {
-            self.session = None;
-            return Err(error);
-        }
-        self.session.as_deref().ok_or_else(|| {
-            Error::Unauthenticated(
+    /// The cache of this name, if whoever calls may do this to it and their token still stands.
+    fn cache(&mut self, front: &Front, now: Millis, name: &str, items: Items) -> Result<Cache, Error> {
+        let Some(lease) = &mut self.lease else {
+            return Err(Error::Unauthenticated(
                 "the connection is not authenticated: its first command must carry an API key".to_owned(),
-            )
-        })
+            ));
+        };
+        let found = front.commands.leased(lease, name, items, now).cloned();
+        if let Err(Error::Unauthenticated(_)) = found {
+            self.lease = None;
+        }
+        found
     }
 }
 

@@ -9,7 +9,6 @@ use kura_front::DrainSignal;
 use kura_front::stream::{self, Stranger};
 use kura_wire::{Code, Status};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep_until};
 
 use crate::Front;
 use crate::caller::{Caller, refuse};
@@ -80,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                     draining = true;
                     continue;
                 }
-                () = sleep_until(limit.unwrap_or_else(Instant::now)), if limit.is_some() => {
+                () = stream::until(limit) => {
                     let why = match self.caller.is_known() {
                         true => "a message came too slowly",
                         false => "not authenticated within 10 s",

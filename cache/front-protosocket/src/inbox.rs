@@ -23,6 +23,8 @@ const READ_BYTES: usize = 64 * 1024;
 const ALONE_BYTES: usize = 16 * 1024;
 /// Longest message of a peer that has not authenticated: room for a token of 4 KiB.
 pub(crate) const STRANGER_BYTES: u64 = 8 * 1024;
+/// Commands carried out at the same time of day: a few microseconds' worth.
+const COMMANDS_AT_ONCE: u32 = 16;
 /// Answers that are encoded before they are sent. More commands wait unread or undone.
 const ANSWER_BYTES: usize = 64 * 1024;
 /// Bytes of a message that is too long which are waited for, because its id is in them: a tag and a
@@ -122,6 +124,8 @@ impl Inbox {
 
     fn carry_out(&mut self, held: &[u8], front: &Front, caller: &mut Caller, answers: &mut Answers) -> Heard {
         answers.begin();
+        let mut now = front.commands.now();
+        let mut at_once = 0;
         let mut at = 0;
         let (mut heard, mut more) = (Heard::Some, false);
         while let Some(left) = held.get(at..).filter(|left| !left.is_empty()) {
@@ -157,7 +161,11 @@ impl Inbox {
                 }
                 break;
             };
-            caller.hear(front, message, answers);
+            if at_once == COMMANDS_AT_ONCE {
+                (now, at_once) = (front.commands.now(), 0);
+            }
+            caller.hear(front, now, message, answers);
+            at_once += 1;
             at += start + size;
         }
         self.keep(held.get(at..).unwrap_or_default(), at > 0, more);

@@ -1,9 +1,9 @@
 //! Who is on the other end, and what they get.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use kura_commands::Error;
+use kura_base::Millis;
+use kura_commands::{Error, Lease};
 
 use crate::Front;
 use crate::call::{Answer, Call};
@@ -17,7 +17,8 @@ const DEFAULT_CACHE: &str = "default";
 
 /// The peer of one connection.
 pub(crate) struct Caller {
-    session: Option<Arc<kura_commands::Session>>,
+    /// Who it is, and what that gives it; none for nobody.
+    lease: Option<Lease>,
     cache: String,
     name: Vec<u8>,
     id: u64,
@@ -34,7 +35,7 @@ impl Caller {
     /// Somebody who has said nothing yet: nobody, unless everybody may come in.
     pub(crate) fn stranger(front: &Front) -> Self {
         Self {
-            session: front.commands.authenticate(b"").ok(),
+            lease: front.commands.authenticate(b"").ok().map(Lease::new),
             cache: DEFAULT_CACHE.to_owned(),
             name: Vec::new(),
             id: front.next_id.fetch_add(1, Ordering::Relaxed),
@@ -43,7 +44,7 @@ impl Caller {
 
     /// Whether somebody is there whose rights are known.
     pub(crate) fn is_known(&self) -> bool {
-        self.session.is_some()
+        self.lease.is_some()
     }
 
     /// How large the next command may be.
@@ -54,27 +55,29 @@ impl Caller {
         }
     }
 
-    /// Carries out a command; counts it unless it takes long. The place is that in the table.
+    /// Carries out a command at a time that was taken since it came. The place is that in the table.
     pub(crate) fn hear(
         &mut self,
         front: &Front,
+        now: Millis,
         arguments: Arguments<'_>,
         out: &mut Out,
     ) -> (Option<usize>, Result<Next, Failure>) {
         let name = arguments.get(0);
         let place = Entry::find(name);
-        (place, self.carry_out(front, place.and_then(|place| COMMANDS.get(place)), arguments, out))
+        (place, self.carry_out(front, now, place.and_then(|place| COMMANDS.get(place)), arguments, out))
     }
 
     fn carry_out(
         &mut self,
         front: &Front,
+        now: Millis,
         entry: Option<&Entry>,
         arguments: Arguments<'_>,
         out: &mut Out,
     ) -> Result<Next, Failure> {
         let name = arguments.get(0);
-        if self.session.is_none()
+        if self.lease.is_none()
             && !matches!(entry, Some(Entry { kind: Kind::Connection(it), .. }) if it.is_open())
         {
             return Err(no_authentication());
@@ -92,27 +95,35 @@ impl Caller {
         match entry.kind {
             Kind::Connection(session) => {
                 if !session.is_open() {
-                    self.check(front)?;
+                    self.check(front, now)?;
                 }
                 self.talk(front, session, arguments, out)
             }
             Kind::Items(_, run) => {
                 let commands = &front.commands;
-                self.check(front)?;
-                let Some(session) = &self.session else { return Err(no_authentication()) };
-                let cache = commands.cache(session, &self.cache, entry.items(arguments))?;
-                let call = Call { commands, cache, now: commands.now(), arguments, random: front.random };
+                let Some(lease) = &mut self.lease else { return Err(no_authentication()) };
+                let cache = match commands.leased(lease, &self.cache, entry.items(arguments), now) {
+                    Ok(cache) => cache.clone(),
+                    Err(error) => {
+                        // The token has ended, which leaves nobody.
+                        if matches!(error, Error::Unauthenticated(_)) {
+                            self.lease = None;
+                        }
+                        return Err(error.into());
+                    }
+                };
+                let call = Call { commands, cache, now, arguments, random: front.random };
                 run(&call, out).map(Next::Answer)
             }
         }
     }
 
     /// Whether the caller's token still stands; one that does not leaves nobody.
-    fn check(&mut self, front: &Front) -> Result<(), Failure> {
-        let Some(session) = &self.session else { return Ok(()) };
-        let stands = front.commands.check(session);
+    fn check(&mut self, front: &Front, now: Millis) -> Result<(), Failure> {
+        let Some(lease) = &self.lease else { return Ok(()) };
+        let stands = front.commands.check_at(lease.session(), now);
         if stands.is_err() {
-            self.session = None;
+            self.lease = None;
         }
         Ok(stands?)
     }
@@ -158,7 +169,7 @@ impl Caller {
     /// A token that is refused ends what the one before it allowed: the peer said that it is
     /// somebody else now.
     fn authenticate(&mut self, front: &Front, cache: &[u8], token: &[u8]) -> Result<Reply, Failure> {
-        self.session = None;
+        self.lease = None;
         let wrong = |why: &str| Failure::said(format!("WRONGPASS {why}"));
         let cache = std::str::from_utf8(cache)
             .map_err(|_| wrong("the username is the name of a cache, and this one is no text"))?;
@@ -169,7 +180,7 @@ impl Caller {
             Error::Unauthenticated(why) => wrong(&format!("invalid username-password pair: {why}")),
             other => other.into(),
         })?;
-        self.session = Some(session);
+        self.lease = Some(Lease::new(session));
         cache.clone_into(&mut self.cache);
         Ok(Reply::OK)
     }
@@ -200,7 +211,7 @@ impl Caller {
                 }
             }
         }
-        if self.session.is_none() {
+        if self.lease.is_none() {
             return Err(Failure::said(
                 "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO \
                  <proto> AUTH <user> <pass> option can be used to authenticate the client and select the \

@@ -3,8 +3,8 @@
 //! A key here is a key there: strings are scalars, hashes are dictionaries; lists, sets and sorted
 //! sets are what they are. The user's name is the cache, the password is the API key.
 //!
-//! One file per hop: [`serve`] (a connection) > [`Parser`] (where a command ends, in place) >
-//! `caller` (authenticate, look the command up, the commands on the connection) > `table` (all
+//! One file per hop: [`serve`] (a connection) > `dialogue` (command by command) > [`Parser`] (where
+//! a command ends, in place) > `caller` (authenticate, look the command up, the commands on the connection) > `table` (all
 //! commands) > `commands` (one file per kind of item) > `reply` (encode).
 //!
 //! Answers come in the order of the commands. What has come is carried out as far as its answers
@@ -28,6 +28,7 @@ mod caller;
 mod commands;
 mod connection;
 mod described;
+mod dialogue;
 mod metrics;
 mod numbers;
 mod parse;

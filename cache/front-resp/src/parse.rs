@@ -99,8 +99,12 @@ impl Parser {
     /// Makes ready for the next command.
     pub fn next(&mut self) {
         self.arguments.clear();
-        self.arguments.shrink_to(KEPT_ARGUMENTS);
-        self.line = Vec::new();
+        if self.arguments.capacity() > KEPT_ARGUMENTS {
+            self.arguments.shrink_to(KEPT_ARGUMENTS);
+        }
+        if self.inline {
+            self.line = Vec::new();
+        }
         (self.at, self.left, self.bulk, self.inline) = (0, None, None, false);
     }
 
@@ -205,11 +209,33 @@ impl Parser {
 /// none if the line has not come yet.
 fn number(held: &[u8], at: usize, too_long: &str) -> Result<Option<(Option<i64>, usize)>, Malformed> {
     let rest = held.get(at..).unwrap_or_default();
+    if let Some((number, length)) = short_number(rest) {
+        return Ok(Some((Some(number), at + length)));
+    }
     let near = rest.get(..MAX_NUMBER_LINE).unwrap_or(rest);
     let Some(end) = near.windows(2).position(|pair| pair == b"\r\n") else {
         return if near.len() < MAX_NUMBER_LINE { Ok(None) } else { Err(Malformed::new(too_long)) };
     };
     Ok(Some((crate::numbers::integer(near.get(..end).unwrap_or_default()), at + end + 2)))
+}
+
+/// Most digits of a number that is read in one go.
+const SHORT_DIGITS: usize = 8;
+
+/// A line of a few digits as nearly all are, and the line's length with its end. None is for
+/// whoever looks at it closely.
+fn short_number(line: &[u8]) -> Option<(i64, usize)> {
+    let mut number = 0;
+    for (at, byte) in line.iter().enumerate().take(SHORT_DIGITS + 1) {
+        match byte {
+            b'0'..=b'9' => number = number * 10 + i64::from(byte - b'0'),
+            b'\r' if at == 1 || at > 1 && line.first() != Some(&b'0') => {
+                return (line.get(at + 1) == Some(&b'\n')).then_some((number, at + 2));
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// Splits a line at white space, with the quotes and escapes of Redis: in double quotes `\n`, `\r`,
@@ -367,6 +393,10 @@ mod tests {
             (b"*1048577\r\n", "invalid multibulk length"),
             (b"*1\r\nGET\r\n", "expected '$', got 'G'"),
             (b"*1\r\n$-1\r\n", "invalid bulk length"),
+            (b"*1\r\n$03\r\nGET\r\n", "invalid bulk length"),
+            (b"*1\r\n$\r\n", "invalid bulk length"),
+            (b"*01\r\n", "invalid multibulk length"),
+            (b"*123456789\r\n", "invalid multibulk length"),
             (b"*1\r\n$3\r\nGETxx", "expected CRLF behind a bulk string"),
             (b"*11111111111111111111111111111111", "too big mbulk count string"),
         ] {

@@ -1,5 +1,7 @@
 //! Answers, and how they are written.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use kura_commands::{Elements, Error, Fields, Scored};
 
@@ -126,8 +128,14 @@ impl From<Error> for Failure {
 const COPIED_BYTES: usize = 16 * 1024;
 /// Answers that are written before they are sent.
 pub(crate) const ENOUGH_BYTES: usize = 64 * 1024;
-/// Largest buffer that a silent connection keeps.
-const KEPT_BYTES: usize = 1024;
+/// Largest buffer that is kept for the next answers.
+const KEPT_BYTES: usize = 256 * 1024;
+
+thread_local! {
+    /// The buffer for answers that no connection of this thread uses at the moment: one that is silent
+    /// holds none.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// Answers on their way to the peer.
 #[derive(Debug, Default)]
@@ -148,10 +156,20 @@ pub(crate) enum Rest {
 }
 
 impl Out {
+    /// Takes the thread's buffer, for answers that are about to be added.
+    pub(crate) fn begin(&mut self) {
+        if self.bytes.capacity() == 0 {
+            self.bytes = SPARE.take();
+        }
+    }
+
     /// All was sent.
     pub(crate) fn sent(&mut self) {
         self.bytes.clear();
-        self.bytes.shrink_to(KEPT_BYTES);
+        let bytes = std::mem::take(&mut self.bytes);
+        if (1..=KEPT_BYTES).contains(&bytes.capacity()) {
+            SPARE.set(bytes);
+        }
     }
 
     pub(crate) fn is_enough(&self) -> bool {

@@ -68,16 +68,45 @@ impl Entry {
 
     /// The position of the command in the table.
     pub(crate) fn find(name: &[u8]) -> Option<usize> {
-        let mut lower = [0; LONGEST];
-        let lower = lower.get_mut(..name.len())?;
-        lower.copy_from_slice(name);
-        lower.make_ascii_lowercase();
-        let lower: &[u8] = lower;
-        COMMANDS.binary_search_by(|entry| entry.name.as_bytes().cmp(lower)).ok()
+        let mut slot = slot(name);
+        loop {
+            let place = usize::from(SLOTS[slot]).checked_sub(1)?;
+            if COMMANDS.get(place)?.name.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(place);
+            }
+            slot = (slot + 1) % SLOTS.len();
+        }
     }
 }
 
-/// Room for the longest name.
+/// Places in [`COMMANDS`] and one, by the hash of the name or behind it; 0 is free. There are several times as many
+/// as commands, so that a search ends soon.
+static SLOTS: [u16; 1024] = {
+    let mut slots = [0; 1024];
+    let mut place = 0;
+    while place < COMMANDS.len() {
+        let mut at = slot(COMMANDS[place].name.as_bytes());
+        while slots[at] != 0 {
+            at = (at + 1) % slots.len();
+        }
+        place += 1;
+        slots[at] = place as u16;
+    }
+    slots
+};
+
+/// Where the search for a name begins, whatever its case.
+const fn slot(name: &[u8]) -> usize {
+    let mut hash = name.len() as u32;
+    let mut at = 0;
+    while at < name.len() && at < LONGEST {
+        hash = (hash ^ (name[at] | 0x20) as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    (hash ^ (hash >> 15)) as usize % 1024
+}
+
+/// Bytes of a name that its hash is made of.
 const LONGEST: usize = 20;
 
 const fn on(name: &'static str, arity: i8, items: Items, keys: (i8, i8, i8), run: Run) -> Entry {

@@ -1,5 +1,8 @@
 //! Telling connections that the server stops.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
 use tokio::sync::watch;
 
 /// What connections are told when the server stops.
@@ -49,17 +52,47 @@ impl DrainSignal {
     }
 
     /// Ends when the server stops.
-    pub async fn draining(self) {
-        self.reached(Stage::Draining).await;
+    pub fn draining(self) -> Reached {
+        self.reached(Stage::Draining)
     }
 
     /// Ends when every connection has to end.
-    pub async fn over(self) {
-        self.reached(Stage::Over).await;
+    pub fn over(self) -> Reached {
+        self.reached(Stage::Over)
     }
 
-    async fn reached(mut self, stage: Stage) {
-        // The server drops its end only when it exits; that is as good as the last stage.
-        let _ = self.0.wait_for(|now| *now >= stage).await;
+    fn reached(self, stage: Stage) -> Reached {
+        let mut told = self.0.clone();
+        let wait = async move {
+            // The server drops its end only when it exits; that is as good as the last stage.
+            let _ = told.wait_for(|now| *now >= stage).await;
+        };
+        Reached { channel: self.0, wait: Box::pin(wait), waker: None }
+    }
+}
+
+/// The wait for a stage. A connection polls it at every turn, so it asks the channel, which takes locks, only when
+/// there is news or somebody else to wake.
+#[must_use = "nothing is waited for until it is polled"]
+pub struct Reached {
+    /// Has seen what there was in the beginning, and never more.
+    channel: watch::Receiver<Stage>,
+    wait: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Who is woken.
+    waker: Option<Waker>,
+}
+
+impl Future for Reached {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let known = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if known && matches!(self.channel.has_changed(), Ok(false)) {
+            return Poll::Pending;
+        }
+        if !known {
+            self.waker = Some(cx.waker().clone());
+        }
+        self.wait.as_mut().poll(cx)
     }
 }

@@ -23,5 +23,5 @@ pub mod stream;
 
 pub use budget::{Budget, FREE_BYTES, Reserved};
 pub use connections::{Connections, Open};
-pub use drain::{Drain, DrainSignal, drain};
+pub use drain::{Drain, DrainSignal, Reached, drain};
 pub use pace::Pace;

@@ -1,11 +1,14 @@
 //! What a front end on a bare stream must not wait for: a peer that does not say who it is, one
 //! that does not read, and one that does not close.
 
+use std::future::{pending, poll_fn};
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a peer may take no byte of its answers before its connection, or its stream, is given up.
 pub const STALLED: Duration = Duration::from_secs(30);
@@ -52,15 +55,32 @@ impl Default for Stranger {
 /// # Errors
 /// The peer is gone, or takes nothing.
 pub async fn write<S: AsyncWrite + Unpin>(io: &mut S, mut bytes: &[u8]) -> io::Result<()> {
-    let stalled = |_| io::Error::new(io::ErrorKind::TimedOut, "the peer read nothing for 30 s");
     while !bytes.is_empty() {
-        let written = timeout(STALLED, io.write(bytes)).await.map_err(stalled)??;
+        let written = unless_stalled(|cx| Pin::new(&mut *io).poll_write(cx, bytes)).await?;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
         bytes = bytes.get(written..).unwrap_or_default();
     }
-    timeout(STALLED, io.flush()).await.map_err(stalled)?
+    unless_stalled(|cx| Pin::new(&mut *io).poll_flush(cx)).await
+}
+
+/// Waits for a peer to take something. Nearly always it is taken at once, and no timer is made.
+async fn unless_stalled<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
+    match poll_fn(|cx| Poll::Ready(poll(cx))).await {
+        Poll::Ready(done) => done,
+        Poll::Pending => timeout(STALLED, poll_fn(poll))
+            .await
+            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the peer read nothing for 30 s"))?,
+    }
+}
+
+/// Ends at a time, if there is one.
+pub async fn until(limit: Option<Instant>) {
+    match limit {
+        Some(limit) => sleep_until(limit).await,
+        None => pending().await,
+    }
 }
 
 /// Says that no more answers come, and waits for the peer to have read them: closing at once, with

@@ -153,6 +153,38 @@ async fn a_pipeline_of_ten_thousand_is_answered_in_order() {
 }
 
 #[tokio::test]
+async fn commands_of_any_size_come_whole_wherever_reads_cut_them() {
+    const SIZES: [usize; 12] =
+        [0, 1, 4_000, 4_095, 4_096, 4_097, 16_385, 60_000, 65_535, 65_536, 70_000, 300_000];
+    let server = Server::local_with_resp(&[]);
+    server.client("").create_cache("default").await.unwrap();
+    let value = |size: usize| char::from(b'a' + (size % 26) as u8).to_string().repeat(size);
+    let mut sent = Vec::new();
+    for size in SIZES {
+        let key = size.to_string();
+        sent.extend(command(&["SET", &key, &value(size)]));
+        sent.extend(command(&["GET", &key]));
+        sent.extend(command(&["STRLEN", &key]));
+    }
+    for piece in [3_001, 4_096, 65_536, sent.len()] {
+        let mut resp = server.resp().await;
+        for piece in sent.chunks(piece) {
+            resp.send(piece).await;
+            tokio::task::yield_now().await;
+        }
+        for size in SIZES {
+            assert_eq!(resp.answer().await, Some(Answer::ok()), "{size} in pieces of {piece}");
+            assert!(resp.answer().await == Some(Answer::text(&value(size))), "{size} in pieces of {piece}");
+            assert_eq!(
+                resp.answer().await,
+                Some(Answer::Integer(size as i64)),
+                "{size} in pieces of {piece}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_resp_is_told_so_and_sent_away() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::secured_with_resp(dir.path(), &[]);

@@ -56,6 +56,13 @@ impl Data {
         }
     }
 
+    /// A number that moves after every cache that comes, goes or is emptied. Whoever keeps what
+    /// [`cache`](Self::cache) found reads it before, and uses it only while the number is the same.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.caches.changes()
+    }
+
     fn retire(&self, cache: Keyspace) {
         self.engine.retire(cache);
         self.engine.retire(boards(cache));

@@ -27,7 +27,7 @@ struct Remembered {
 impl Caches {
     pub(super) fn get(&self, name: &str) -> Option<Keyspace> {
         // Read before anything else: what changes from now on has a later one.
-        let generation = self.generation.load(Ordering::Acquire);
+        let generation = self.changes();
         let remembered = self.remembered.mine();
         {
             let remembered = remembered.read();
@@ -62,6 +62,11 @@ impl Caches {
         let removed = self.all.write().remove(name);
         self.generation.fetch_add(1, Ordering::Release);
         removed
+    }
+
+    /// How often they have changed.
+    pub(super) fn changes(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Whether a cache has a keyspace that this is true of.
