@@ -16,9 +16,11 @@
 mod clock;
 mod limits;
 mod name;
+mod stripes;
 mod ttl;
 
 pub use clock::{Clock, FakeClock, Millis, SystemClock};
 pub use limits::Limits;
 pub use name::{CacheName, NameError};
+pub use stripes::Stripes;
 pub use ttl::{Ttl, TtlError};

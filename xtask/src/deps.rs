@@ -86,8 +86,8 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("kura-load", &["kura-base", "kura-wire"], "measures from outside"),
     (
         "kura-bench",
-        &["kura-base", "kura-wire", "kura-load", "kura-store"],
-        "measures from outside, but for collections",
+        &["kura-base", "kura-wire", "kura-load", "kura-store", "kura-commands", "kura-tokens"],
+        "measures from outside, but for collections, hit ratios and a second thread",
     ),
     ("kura-yardstick", &["kura-base"], "what Kura is compared with has nothing of Kura"),
     ("kura-yardstick-protosocket", &[], "what Kura is compared with has nothing of Kura"),

@@ -50,14 +50,24 @@ impl Pool {
         connections: usize,
         identity: &Identity,
     ) -> anyhow::Result<Self> {
+        Self::connect_as(target, connections, std::slice::from_ref(identity)).await
+    }
+
+    /// The same, each request being another identity's in turn.
+    pub async fn connect_as(
+        target: impl Into<Target>,
+        connections: usize,
+        identities: &[Identity],
+    ) -> anyhow::Result<Self> {
         let target = target.into();
-        let template = Arc::new(Template::new(&target, identity)?);
+        let templates = identities.iter().map(|identity| Template::new(&target, identity));
+        let templates: Arc<[Template]> = templates.collect::<anyhow::Result<_>>()?;
         let mut opened = Vec::with_capacity(connections);
-        for _ in 0..connections {
-            opened.push(Connection::open(&target, Arc::clone(&template)).await?);
+        for number in 0..connections {
+            opened.push(Connection::open(&target, Arc::clone(&templates), number).await?);
         }
-        if opened.is_empty() {
-            bail!("at least one connection is needed");
+        if opened.is_empty() || identities.is_empty() {
+            bail!("at least one connection and one identity are needed");
         }
         Ok(Self { connections: opened })
     }
@@ -73,7 +83,10 @@ impl Pool {
 #[derive(Clone, Debug)]
 pub struct Connection {
     sender: SendRequest<Bytes>,
-    template: Arc<Template>,
+    /// What requests repeat, by whose they are.
+    templates: Arc<[Template]>,
+    /// Whose the next one is.
+    turn: usize,
 }
 
 /// How a call ended.
@@ -86,7 +99,7 @@ pub enum Reply {
 }
 
 impl Connection {
-    async fn open(target: &Target, template: Arc<Template>) -> anyhow::Result<Self> {
+    async fn open(target: &Target, templates: Arc<[Template]>, number: usize) -> anyhow::Result<Self> {
         let socket = target.connect(true).await?;
         let (sender, driver) = h2::client::Builder::new()
             .initial_window_size(1 << 20)
@@ -96,32 +109,33 @@ impl Connection {
             .context("HTTP/2 handshake")?;
         // An error of the connection reaches every call in flight, which reports it.
         tokio::spawn(async move { driver.await.ok() });
-        Ok(Self { sender, template })
+        let turn = number % templates.len().max(1);
+        Ok(Self { sender, templates, turn })
     }
 
     /// Reads a key.
     pub async fn get(&mut self, key: &[u8]) -> anyhow::Result<Reply> {
-        let uri = self.template.get.clone();
+        let uri = self.template().get.clone();
         self.call(uri, wire::single_field(key)).await
     }
 
     /// Writes a key.
     pub async fn set(&mut self, key: &[u8], value: &[u8], ttl_milliseconds: u64) -> anyhow::Result<Reply> {
-        let uri = self.template.set.clone();
+        let uri = self.template().set.clone();
         self.call(uri, wire::set(key, value, ttl_milliseconds)).await
     }
 
     /// Publishes bytes to a topic.
     pub async fn publish(&mut self, topic: &str, value: &[u8]) -> anyhow::Result<Reply> {
-        let body = wire::topic(self.template.headers["cache"].as_bytes(), topic.as_bytes(), Some(value));
-        let uri = self.template.publish.clone();
+        let body = wire::topic(self.template().headers["cache"].as_bytes(), topic.as_bytes(), Some(value));
+        let uri = self.template().publish.clone();
         self.call(uri, body).await
     }
 
     /// Subscribes to a topic; what comes on the stream is for the caller to read.
     pub async fn subscribe(&mut self, topic: &str) -> anyhow::Result<RecvStream> {
-        let body = wire::topic(self.template.headers["cache"].as_bytes(), topic.as_bytes(), None);
-        let uri = self.template.subscribe.clone();
+        let body = wire::topic(self.template().headers["cache"].as_bytes(), topic.as_bytes(), None);
+        let uri = self.template().subscribe.clone();
         let (head, stream) = self.send(uri, body).await?.into_parts();
         match head.headers.get("grpc-status") {
             None => Ok(stream),
@@ -131,12 +145,16 @@ impl Connection {
 
     /// Makes the cache that the identity names; one that exists already is as good.
     pub async fn create_cache(&mut self) -> anyhow::Result<()> {
-        let body = wire::single_field(self.template.headers["cache"].as_bytes());
-        let uri = self.template.create_cache.clone();
+        let body = wire::single_field(self.template().headers["cache"].as_bytes());
+        let uri = self.template().create_cache.clone();
         match self.call(uri, body).await? {
             Reply::Answered(_) | Reply::Refused(ALREADY_EXISTS) => Ok(()),
             Reply::Refused(status) => bail!("the cache could not be made: grpc-status {status}"),
         }
+    }
+
+    fn template(&self) -> &Template {
+        &self.templates[self.turn]
     }
 
     async fn send(&mut self, uri: Uri, body: Bytes) -> anyhow::Result<Response<RecvStream>> {
@@ -144,7 +162,8 @@ impl Connection {
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_2;
         *request.uri_mut() = uri;
-        *request.headers_mut() = self.template.headers.clone();
+        *request.headers_mut() = self.template().headers.clone();
+        self.turn = (self.turn + 1) % self.templates.len();
         poll_fn(|context| self.sender.poll_ready(context)).await?;
         let (response, mut stream) = self.sender.send_request(request, false)?;
         stream.send_data(body, true)?;

@@ -4,17 +4,23 @@
 //! `--quick` makes short ones that judge nothing but the ratio.
 
 mod collections;
+mod connections;
 mod contests;
+mod growth;
 mod hit_ratio;
 mod instructions;
 mod latency;
 mod link;
 mod memory;
+mod plots;
 mod procfs;
 mod ratio;
 mod results;
 mod server;
+mod start;
 mod stats;
+mod summary;
+mod threads;
 mod topics;
 
 use std::path::{Path, PathBuf};
@@ -54,8 +60,16 @@ enum What {
     Latency,
     /// Resident memory per item.
     Memory,
-    /// Hit ratio on a Zipf trace with little memory.
+    /// Hit ratios with little memory, beside simulated policies.
     HitRatio,
+    /// What a second thread is worth to the engine and the token cache.
+    Threads,
+    /// Time from start to first answer, and memory of an idle server.
+    Start,
+    /// Memory of a connection, in use and at rest.
+    Connections,
+    /// The ratio as items, caches and connections grow.
+    Growth,
     /// Time from publishing to delivery, and what subscriptions cost.
     Topics,
     /// Memory and speed of collections, beside Redis.
@@ -126,6 +140,10 @@ async fn run(cli: &Cli, binaries: &Binaries) -> anyhow::Result<()> {
         What::Latency => latency(common, binaries).await,
         What::Memory => finish(common, &memory::measure(binaries, common.quick).await?),
         What::HitRatio => finish(common, &hit_ratio::measure(binaries, common.quick).await?),
+        What::Threads => finish(common, &threads::measure(common.quick)?),
+        What::Start => finish(common, &start::measure(binaries, common.quick).await?),
+        What::Connections => finish(common, &connections::measure(binaries, common.quick).await?),
+        What::Growth => finish(common, &growth::measure(binaries, common.quick).await?),
         What::Topics => finish(common, &topics::measure(binaries, common.quick).await?),
         What::Collections => finish(common, &collections::measure(&common.redis, common.quick)?),
         What::Link { netns_test } => measure_link(common, netns_test.as_deref()),
@@ -140,6 +158,10 @@ async fn run(cli: &Cli, binaries: &Binaries) -> anyhow::Result<()> {
             latency(common, binaries).await?;
             finish(common, &memory::measure(binaries, common.quick).await?)?;
             finish(common, &hit_ratio::measure(binaries, common.quick).await?)?;
+            finish(common, &threads::measure(common.quick)?)?;
+            finish(common, &start::measure(binaries, common.quick).await?)?;
+            finish(common, &connections::measure(binaries, common.quick).await?)?;
+            finish(common, &growth::measure(binaries, common.quick).await?)?;
             finish(common, &topics::measure(binaries, common.quick).await?)?;
             finish(common, &collections::measure(&common.redis, common.quick)?)?;
             measure_link(common, None)

@@ -19,8 +19,17 @@ pub(crate) fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
 
 /// Resident memory of a process, bytes.
 pub(crate) fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    status_bytes(pid, "VmRSS:")
+}
+
+/// Resident memory of a process that no file is behind, bytes.
+pub(crate) fn anonymous_bytes(pid: u32) -> anyhow::Result<u64> {
+    status_bytes(pid, "RssAnon:")
+}
+
+fn status_bytes(pid: u32, name: &str) -> anyhow::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).context("the server is gone")?;
-    parse_resident(&text).context("no VmRSS in the process status")
+    parse_status(&text, name).with_context(|| format!("no {name} in the process status"))
 }
 
 /// The first of schedstat's three numbers: time spent on a processor, nanoseconds.
@@ -28,8 +37,8 @@ fn parse_schedstat(text: &str) -> Option<u64> {
     text.split_ascii_whitespace().next()?.parse().ok()
 }
 
-fn parse_resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+fn parse_status(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -72,8 +81,10 @@ mod tests {
 
     #[test]
     fn resident_memory_is_in_kibibytes() {
-        assert_eq!(parse_resident("Name:\tkura\nVmPeak:\t 9 kB\nVmRSS:\t    1234 kB\n"), Some(1234 * 1024));
-        assert_eq!(parse_resident("Name:\tkura\n"), None);
+        let status = "Name:\tkura\nVmPeak:\t 9 kB\nVmRSS:\t    1234 kB\nRssAnon:\t     7 kB\n";
+        assert_eq!(parse_status(status, "VmRSS:"), Some(1234 * 1024));
+        assert_eq!(parse_status(status, "RssAnon:"), Some(7 * 1024));
+        assert_eq!(parse_status("Name:\tkura\n", "VmRSS:"), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::{procfs, server};
+use crate::{plots, procfs, server, summary};
 
 /// What one command measured.
 #[derive(Debug, Serialize, Deserialize)]
@@ -94,7 +94,8 @@ fn commit() -> String {
 }
 
 impl Report {
-    /// Writes the figures to `directory` and makes the table beside it anew from all that lies there.
+    /// Writes the figures to `directory`, and makes the pictures there and the table beside it anew from all that
+    /// lies there.
     pub(crate) fn save(&self, directory: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(directory)?;
         let text = serde_json::to_string_pretty(self)?;
@@ -109,42 +110,59 @@ impl Report {
             }
         }
         reports.sort_by(|a, b| b.name.cmp(&a.name));
+        let plots = plots::draw(&reports);
+        for plot in &plots {
+            fs::write(directory.join(plot.file), &plot.svg).context("write a picture")?;
+        }
         // Beside the folder if it is one of its own, else in it.
         let beside = directory.file_name().is_some_and(|name| name == "results");
         let home = directory.parent().filter(|_| beside).unwrap_or(directory);
-        let table = home.join("RESULTS.md");
-        fs::write(table, document(&reports)).context("write the table")
+        let folder = if beside { "results/" } else { "" };
+        fs::write(home.join("RESULTS.md"), document(&reports, &plots, folder)).context("write the table")
     }
 }
 
-/// The table of all reports, as Markdown.
-fn document(reports: &[Report]) -> String {
+/// All of it as Markdown: the goals, the pictures, which are in `folder`, then the table of each report.
+fn document(reports: &[Report], plots: &[plots::Plot], folder: &str) -> String {
     let mut text = String::from(
-        "# Results\n\nWritten by `kura-bench`; do not edit. Raw runs are in `results/`, the method in `README.md`.\n",
+        "# Results\n\nWritten by `kura-bench`; do not edit. Raw runs are in `results/`, the method in `README.md`. \
+         Figures that are called fixed were taken elsewhere and are not measured here.\n\n## The goals\n\n",
     );
+    text.push_str(&summary::table(reports));
+    for plot in plots {
+        write!(text, "\n![{}]({folder}{})\n", plot.title, plot.file).ok();
+    }
     for report in reports {
-        let origin = &report.origin;
-        write!(text, "\n## {}\n\n", report.title).ok();
+        text.push_str(&report.table());
+    }
+    text
+}
+
+impl Report {
+    /// Its heading, figures, notes and origin as Markdown.
+    fn table(&self) -> String {
+        let mut text = format!("\n## {}\n\n", self.title);
         text.push_str(
             "| figure | value | 90 % interval | goal | met | beside it |\n|---|--:|--:|--:|---|---|\n",
         );
-        for row in &report.rows {
+        for row in &self.rows {
             let met = row.met.map_or("", |met| if met { "yes" } else { "**no**" });
             let Row { figure, value, interval, goal, beside, .. } = row;
             writeln!(text, "| {figure} | {value} | {interval} | {goal} | {met} | {beside} |").ok();
         }
         text.push('\n');
-        for note in &report.notes {
+        for note in &self.notes {
             writeln!(text, "- {note}").ok();
         }
+        let origin = &self.origin;
         writeln!(
             text,
             "- {}, {} cores, Linux {}; commit {}; {}.",
             origin.cpu, origin.cores, origin.kernel, origin.commit, origin.date
         )
         .ok();
+        text
     }
-    text
 }
 
 #[cfg(test)]
@@ -158,7 +176,7 @@ mod tests {
             origin: Origin::here(),
             notes: vec!["A note.".to_owned()],
             rows: vec![Row {
-                figure: "a figure".to_owned(),
+                figure: "a ÷ figure".to_owned(),
                 value: "1.00".to_owned(),
                 interval: "0.99–1.01".to_owned(),
                 goal: "≤ 1.15".to_owned(),
@@ -177,7 +195,12 @@ mod tests {
         report("two").save(&directory)?;
         let table = fs::read_to_string(home.path().join("RESULTS.md"))?;
         assert!(table.contains("## The one") && table.contains("## The two"), "{table}");
-        assert!(table.contains("| a figure | 1.00 | 0.99–1.01 | ≤ 1.15 | yes |  |"), "{table}");
+        assert!(
+            table.contains("![Ratios with their 90 % intervals and goals](results/ratios.svg)"),
+            "{table}"
+        );
+        assert!(fs::read_to_string(directory.join("ratios.svg"))?.contains("a ÷ figure"));
+        assert!(table.contains("| a ÷ figure | 1.00 | 0.99–1.01 | ≤ 1.15 | yes |  |"), "{table}");
         Ok(())
     }
 }

@@ -15,9 +15,9 @@ use rustix::thread::CpuSet;
 use tempfile::TempDir;
 
 /// A name in the certificate that Kura makes for itself.
-const NAME: &str = "cache.cell-1.kura.internal";
+pub(crate) const NAME: &str = "cache.cell-1.kura.internal";
 /// The cache that benchmarks use.
-const CACHE: &str = "bench";
+pub(crate) const CACHE: &str = "bench";
 /// What the key allows: the cache, and others that only bring the token to the 400 bytes of a usual one.
 const GRANTS: [&str; 4] = [
     "bench:readwrite",
@@ -99,13 +99,22 @@ pub(crate) struct Account {
 impl Account {
     /// Has Kura mint a key; a filler of 400 bytes where `kura` is absent.
     pub(crate) fn new(kura: Option<&Path>) -> anyhow::Result<Self> {
-        let data = tempfile::Builder::new().prefix("kura-bench-").tempdir()?;
-        let Some(kura) = kura else {
-            return Ok(Self { data, identity: Identity::filler(CACHE, 400) });
-        };
+        match kura {
+            Some(kura) => Self::with_key(kura, &GRANTS.map(|grant| ["--cache", grant]).concat()),
+            None => Ok(Self { data: data_dir()?, identity: Identity::filler(CACHE, 400) }),
+        }
+    }
+
+    /// Has Kura mint a key for the items of every cache.
+    pub(crate) fn of_all_caches(kura: &Path) -> anyhow::Result<Self> {
+        Self::with_key(kura, &["--role", "readwrite"])
+    }
+
+    fn with_key(kura: &Path, rights: &[&str]) -> anyhow::Result<Self> {
+        let data = data_dir()?;
         let made = Command::new(kura)
             .args(["key", "create", "--name", "bench", "--format", "v2"])
-            .args(GRANTS.iter().flat_map(|grant| ["--cache", grant]))
+            .args(rights)
             .arg("--data-dir")
             .arg(data.path())
             .output()
@@ -125,6 +134,15 @@ impl Account {
         }
         Ok(Self { data, identity: Identity { token, cache: CACHE.to_owned() } })
     }
+
+    /// The data directory that the key is in.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.data.path()
+    }
+}
+
+fn data_dir() -> anyhow::Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("kura-bench-").tempdir()?)
 }
 
 /// The command that starts a server on `listen`, with another protocol than gRPC on `beside`: the one place that
@@ -194,17 +212,8 @@ impl Server {
         let (address, beside) = (free_address()?, free_address()?);
         let command = command(&kind, binaries, account, address, beside);
         let line: Vec<_> = under.iter().map(Into::into).chain(command).collect();
-        // The child inherits the affinity of the thread that starts it.
-        let before = rustix::thread::sched_getaffinity(None)?;
-        pin(Core::Server)?;
-        let child = Command::new(&line[0])
-            .args(&line[1..])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(if under.is_empty() { Stdio::inherit() } else { Stdio::piped() })
-            .spawn();
-        rustix::thread::sched_setaffinity(None, &before)?;
-        let child = child.with_context(|| format!("start {}", kind.label()))?;
+        let stderr = if under.is_empty() { Stdio::inherit() } else { Stdio::piped() };
+        let child = spawn(Core::Server, Command::new(&line[0]).args(&line[1..]).stderr(stderr))?;
         let driven = match kind {
             Kind::Yardstick | Kind::Kura { .. } | Kind::KuraTls => address,
             Kind::KuraResp | Kind::KuraProtosocket | Kind::Protosocket | Kind::Redis => beside,
@@ -234,8 +243,18 @@ impl Server {
         if !self.kind.is_kura() || self.kind == Kind::KuraTls {
             return Ok(());
         }
-        let pool = Pool::connect(self.address, 1, &Identity::filler(CACHE, 16)).await?;
+        self.create_cache_named(CACHE).await
+    }
+
+    /// Makes a cache of this name.
+    pub(crate) async fn create_cache_named(&self, name: &str) -> anyhow::Result<()> {
+        let pool = Pool::connect(self.address, 1, &Identity::filler(name, 16)).await?;
         pool.connections().first().context("no connection")?.clone().create_cache().await
+    }
+
+    /// Where load goes.
+    pub(crate) fn target(&self) -> Target {
+        self.driven.clone()
     }
 
     /// Its process id.
@@ -284,6 +303,16 @@ impl Drop for Server {
     }
 }
 
+/// Starts a program on a core, with nothing to read and nobody who reads what it says.
+pub(crate) fn spawn(core: Core, command: &mut Command) -> anyhow::Result<Child> {
+    // The child inherits the affinity of the thread that starts it.
+    let before = rustix::thread::sched_getaffinity(None)?;
+    pin(core)?;
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+    rustix::thread::sched_setaffinity(None, &before)?;
+    child.with_context(|| format!("start {}", command.get_program().display()))
+}
+
 /// What a Redis says it is; none if there is none.
 pub(crate) fn redis_version(program: &Path) -> Option<String> {
     let output = Command::new(program).arg("--version").output().ok()?;
@@ -326,6 +355,6 @@ pub(crate) fn cores_online() -> usize {
 }
 
 /// An address of loopback that was free a moment ago.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -1,13 +1,13 @@
 //! The median of pair ratios, and how sure of it one can be.
 
 use kura_load::keys::SplitMix;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How many resamples an interval is read from.
 const RESAMPLES: usize = 10_000;
 
 /// A median with its 90 % interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Estimate {
     /// The median of what was seen.
     pub(crate) median: f64,

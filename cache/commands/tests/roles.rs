@@ -132,7 +132,7 @@ fn what_a_lease_remembers_ends_with_what_it_was_found_by() {
         assert!(read(ask(lease, Items::Read).unwrap()).is_some());
         assert!(matches!(
             world.commands.leased(lease, "d", Items::Read, world.commands.now()),
-            Err(Error::CacheNotFound(_))
+            Err(Error::PermissionDenied(_))
         ));
         assert!(ask(lease, Items::Read).is_ok());
     }

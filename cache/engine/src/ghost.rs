@@ -41,13 +41,14 @@ impl Ghost {
         bucket[0] = hash::fingerprint(hash);
     }
 
-    /// Whether the key was remembered; forgets it.
-    pub(crate) fn take(&mut self, hash: u64) -> bool {
+    /// Whether the key was remembered, and is among about the last `newest` that were; forgets it.
+    pub(crate) fn take(&mut self, hash: u64, newest: usize) -> bool {
         let Some(bucket) = self.buckets.get_mut(hash::ghost_bucket(hash, self.count)) else {
             return false;
         };
         let fingerprint = hash::fingerprint(hash);
-        let Some(at) = bucket.iter().position(|&f| f == fingerprint) else {
+        let ways = newest.div_ceil(self.count).min(WAYS);
+        let Some(at) = bucket[..ways].iter().position(|&f| f == fingerprint) else {
             return false;
         };
         bucket.copy_within(at + 1.., at);
@@ -63,13 +64,15 @@ mod tests {
     #[test]
     fn remembers_once_and_forgets_the_oldest() {
         let mut ghost = Ghost::new(32);
-        assert!(!ghost.take(9), "nothing yet");
+        assert!(!ghost.take(9, 16), "nothing yet");
         for hash in 1..=17 {
             ghost.remember(hash);
         }
-        assert!(!ghost.take(1), "pushed out by sixteen others");
-        assert!(ghost.take(2));
-        assert!(!ghost.take(2), "taken already");
-        assert!(ghost.take(17) && ghost.take(3));
+        assert!(!ghost.take(1, 16), "pushed out by sixteen others");
+        assert!(ghost.take(2, 16));
+        assert!(!ghost.take(2, 16), "taken already");
+        assert!(ghost.take(17, 16) && ghost.take(3, 16));
+        assert!(!ghost.take(4, 3), "there are newer ones");
+        assert!(ghost.take(16, 3));
     }
 }

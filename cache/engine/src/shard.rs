@@ -79,8 +79,8 @@ impl Shard {
         let segment_bytes = (limit / 128).next_power_of_two().clamp(8 << 10, 64 << 10);
         let parts = (limit >> 16).clamp(8, 256) as usize;
         let index = Index::new(parts);
-        // A sixty-fourth holds as many fingerprints as there are items of about 130 bytes.
-        let ghost = Ghost::new(limit / 64);
+        // Room for half as many fingerprints as there are items of about 130 bytes.
+        let ghost = Ghost::new(limit / 128);
         let aside = size_of::<Self>() as u64 + SLACK + ghost.full_bytes() + segment_bytes;
         let working = limit.saturating_sub(aside);
         let bounds = Bounds {
@@ -312,7 +312,7 @@ impl Shard {
     ) {
         let (queue, frequency) = match found {
             Some((place, header)) => (self.log.queue_of(place), (header.frequency + 1).min(MAX_FREQUENCY)),
-            None if self.ghost.take(key.hash) => (Queue::Main, 0),
+            None if self.ghost.take(key.hash, self.index.len() / GHOST_SHARE) => (Queue::Main, 0),
             None => (Queue::Small, 0),
         };
         let class = TtlClass::of(expires, now);
@@ -330,6 +330,9 @@ impl Shard {
     }
 }
 
+/// Evicted keys count as remembered while they are among the last of one for this many items held.
+/// With more of them, what is asked for every now and then crowds out what is asked for often.
+const GHOST_SHARE: usize = 2;
 /// Bytes kept free for what grows outside of any put: the list of retired keyspaces.
 const SLACK: u64 = 4096;
 

@@ -114,13 +114,14 @@ where
         .max_local_error_reset_streams(Some(MAX_CROSSED_STREAMS))
         .data_frame_budget(SMALL_FRAMES)
         .handshake::<_, Bytes>(io);
-    let mut connection = timeout(PREFACE, handshake)
+    // What is over soon is apart: inside, it would take its room for as long as the connection lasts.
+    let mut connection = Box::pin(timeout(PREFACE, handshake))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no HTTP/2 preface within 10 s"))?
         .map_err(other)?;
     let mut last_token = LastToken::default();
     let subscribers = Subscribers::default();
-    let mut batch = Vec::with_capacity(8);
+    let mut batch = Vec::new();
     let mut sampler = Sampler::default();
     let mut known = false;
     let mut draining = false;

@@ -1,5 +1,6 @@
 //! The items of every cache, in this process's memory.
 
+mod caches;
 mod change;
 mod collections;
 mod dictionary;
@@ -8,14 +9,13 @@ mod list;
 mod set;
 mod sorted_set;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use kura_base::{CacheName, Millis};
 use kura_engine::{Action, Config, Engine, Item, ItemType, Keyspace, Stats, Value, ValueRef};
-use parking_lot::RwLock;
 
+use caches::Caches;
 pub use change::Work;
 
 use crate::command::{Command, DataError, Hash, Reply, TtlChange};
@@ -23,9 +23,7 @@ use crate::command::{Command, DataError, Hash, Reply, TtlChange};
 /// The caches and their items.
 pub struct Data {
     engine: Engine,
-    caches: RwLock<HashMap<CacheName, Keyspace>>,
-    /// How often `caches` has changed.
-    changes: AtomicU64,
+    caches: Caches,
     next_keyspace: AtomicU32,
 }
 
@@ -36,8 +34,7 @@ impl Data {
     pub fn new(memory_bytes: u64, hash_seed: u64) -> Self {
         Self {
             engine: Engine::new(&Config { memory_bytes, hash_seed }),
-            caches: RwLock::default(),
-            changes: AtomicU64::new(0),
+            caches: Caches::default(),
             next_keyspace: AtomicU32::new(1),
         }
     }
@@ -45,8 +42,7 @@ impl Data {
     /// Adds an empty cache; one of that name is emptied.
     pub fn add_cache(&self, name: CacheName) {
         let keyspace = Keyspace(self.next_keyspace.fetch_add(2, Ordering::Relaxed));
-        let replaced = self.caches.write().insert(name, keyspace);
-        self.changes.fetch_add(1, Ordering::Release);
+        let replaced = self.caches.insert(name, keyspace);
         if let Some(old) = replaced {
             self.retire(old);
         }
@@ -54,8 +50,7 @@ impl Data {
 
     /// Removes a cache with its items, at once however many there are.
     pub fn remove_cache(&self, name: &CacheName) {
-        let removed = self.caches.write().remove(name);
-        self.changes.fetch_add(1, Ordering::Release);
+        let removed = self.caches.remove(name);
         if let Some(old) = removed {
             self.retire(old);
         }
@@ -65,7 +60,7 @@ impl Data {
     /// [`cache`](Self::cache) found reads it before, and uses it only while the number is the same.
     #[must_use]
     pub fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
+        self.caches.changes()
     }
 
     fn retire(&self, cache: Keyspace) {
@@ -76,7 +71,7 @@ impl Data {
     /// Whether this still is a cache's, flushed by nobody: work that has waited asks before it stores, because
     /// the engine forgets in time which keyspaces are over.
     fn is_current(&self, keyspace: Keyspace) -> bool {
-        self.caches.read().values().any(|cache| *cache == keyspace || boards(*cache) == keyspace)
+        self.caches.any(|cache| cache == keyspace || boards(cache) == keyspace)
     }
 
     fn check_current(&self, keyspace: Keyspace) -> Result<(), DataError> {
@@ -88,7 +83,7 @@ impl Data {
     /// # Errors
     /// [`DataError::CacheNotFound`].
     pub fn cache(&self, name: &str) -> Result<Keyspace, DataError> {
-        self.caches.read().get(name).copied().ok_or_else(|| DataError::CacheNotFound(name.to_owned()))
+        self.caches.get(name).ok_or_else(|| DataError::CacheNotFound(name.to_owned()))
     }
 
     /// Carries out one command on a scalar. On a collection, `Set` replaces it, and what does not

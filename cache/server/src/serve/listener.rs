@@ -62,7 +62,8 @@ impl Fronts {
         };
         let peer = Arc::new(Peer::new(self.http, drain.clone(), pipe));
         if !http2 {
-            return peer.http1(io).await;
+            // Few connections speak it, and what is not apart takes its room in all of them.
+            return Box::pin(peer.http1(io)).await;
         }
         serve_beside(io, self.grpc, drain, &|request, respond| peer.http2(request, respond)).await
     }
@@ -275,7 +276,9 @@ async fn hello<T>(
 }
 
 async fn secured(stream: TcpStream, tls: &TlsAcceptor, fronts: Fronts, drain: DrainSignal) -> io::Result<()> {
-    let stream = shake_hands(stream, tls, &drain).await?;
+    // A handshake is over soon, and a stream that is handed on is kept by each who hands it on: both are
+    // large, and what is apart is kept once.
+    let stream = Box::new(Box::pin(shake_hands(stream, tls, &drain)).await?);
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     fronts.serve(stream, http2, drain).await
 }
