@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
+use crate::Patience;
+
 /// How long a peer may take no byte of its answers before its connection, or its stream, is given up.
 pub const STALLED: Duration = Duration::from_secs(30);
 /// How long a peer may take to authenticate, and to do so again once its token has ended.
@@ -47,20 +49,22 @@ impl Default for Stranger {
     }
 }
 
-/// Writes and flushes, as long as the peer takes some of it every [`STALLED`].
+/// Writes and flushes, as long as the peer takes it at the pace that [`Patience`] asks for.
 ///
 /// # Errors
 /// The peer is gone, or takes nothing.
 pub async fn write<S: AsyncWrite + Unpin>(io: &mut S, mut bytes: &[u8]) -> io::Result<()> {
-    let stalled = |_| io::Error::new(io::ErrorKind::TimedOut, "the peer read nothing for 30 s");
+    let stalled = || io::Error::new(io::ErrorKind::TimedOut, "the peer read its answers too slowly");
+    let mut patience = Patience::default();
     while !bytes.is_empty() {
-        let written = timeout(STALLED, io.write(bytes)).await.map_err(stalled)??;
+        let written = patience.wait(io.write(bytes)).await.ok_or_else(stalled)??;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
+        patience.took(written);
         bytes = bytes.get(written..).unwrap_or_default();
     }
-    timeout(STALLED, io.flush()).await.map_err(stalled)?
+    patience.wait(io.flush()).await.ok_or_else(stalled)?
 }
 
 /// Says that no more answers come, and waits for the peer to have read them: closing at once, with
