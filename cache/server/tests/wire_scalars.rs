@@ -472,10 +472,7 @@ fn conditional(
 
 #[tokio::test]
 async fn scalars_do_what_a_plain_model_does_by_every_protocol() {
-    let seed = std::env::var("KURA_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("to repeat: KURA_SEED={seed}");
-    let mut world = World::new(seed).await;
+    let mut world = World::new(common::seed()).await;
     for _ in 0..4000 {
         world.step().await;
     }

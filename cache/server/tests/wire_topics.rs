@@ -346,14 +346,11 @@ fn told(event: &Json) -> Told {
 
 #[tokio::test]
 async fn topics_do_what_a_plain_model_does_by_grpc_and_http() {
-    let seed = std::env::var("KURA_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("to repeat: KURA_SEED={seed}");
     let server = Server::local(&["--topic-memory", MEMORY]);
     let client = server.client("");
     client.create_cache("c").await.unwrap();
     let (topics, readers) = (HashMap::new(), Vec::new());
-    let mut world = World { server, client, rng: Rng::with_seed(seed), topics, readers, gaps: 0 };
+    let mut world = World { server, client, rng: Rng::with_seed(common::seed()), topics, readers, gaps: 0 };
     for _ in 0..5000 {
         world.step().await;
     }

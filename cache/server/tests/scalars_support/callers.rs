@@ -184,7 +184,7 @@ fn refused(answer: &Response) -> Said {
 
 /// A key in a path, spelled in one of the two ways that there are.
 fn path(key: &[u8], more: &str) -> String {
-    if key.len() % 2 == 0 {
+    if key.len().is_multiple_of(2) {
         let escaped: String = key.iter().map(|byte| format!("%{byte:02X}")).collect();
         format!("/cache/{CACHE}?key={escaped}{more}")
     } else {
