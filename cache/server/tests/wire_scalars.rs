@@ -37,6 +37,7 @@ impl World {
         let rng = &mut self.rng;
         match rng.u8(..20) {
             0..8 => rng.i64(-2..3).to_string().into_bytes(),
+            8 if rng.bool() => rng.choice(["007", "-0", "+1", " 1", "1.0"]).unwrap().as_bytes().to_vec(),
             8 => rng.choice([i64::MAX, i64::MIN]).unwrap().to_string().into_bytes(),
             9..15 => vec![b'v'; rng.usize(..3)],
             15..19 => format!("value {}", rng.u8(..)).into_bytes(),
@@ -270,9 +271,10 @@ impl World {
             if ttl == 0 {
                 return vec![(Said::Refused(Code::InvalidArgument), there.cloned())];
             }
+            // Zeros may stand before it, a plus sign may not.
             let number = |value: &Vec<u8>| {
-                let text = std::str::from_utf8(value).ok()?;
-                text.parse::<i64>().ok().filter(|number| number.to_string() == text)
+                let text = std::str::from_utf8(value).ok().filter(|text| !text.starts_with('+'))?;
+                text.parse::<i64>().ok()
             };
             let sum = match there {
                 None => Some(amount),

@@ -140,9 +140,14 @@ impl Model {
         let mut after =
             possible.iter().filter(|(expected, _)| expected == said).map(|(_, item)| item.clone());
         let first = after.next().unwrap_or_else(|| {
+            // Values may be long.
+            let short = |text: String| text.chars().take(400).collect::<String>();
             panic!(
-                "{what} of {:?} says {said:?} at {when:?}, of {before:?}; possible: {possible:?}",
-                key.escape_ascii().to_string()
+                "{what} of {:?} at {when:?} says {}, of {}; possible: {}",
+                key.escape_ascii().to_string(),
+                short(format!("{said:?}")),
+                short(format!("{before:?}")),
+                short(format!("{possible:?}")),
             )
         });
         // Where the answer does not decide, what is there may end as early, or as late, as either.
