@@ -62,7 +62,7 @@ fn check(input: &[u8], trace: &mut Trace<'_>) {
         if method == Method::Subscribe { server.begin(request, body) } else { server.ask(request, body) }
     });
     let words: String =
-        answer.message.chars().take_while(|c| !matches!(c, '"' | '0'..='9')).take(50).collect();
+        answer.message.chars().take_while(|c| !matches!(c, '"' | '0'..='9')).take(28).collect();
     trace.note((method, answer.code, words));
     let decodes = match method {
         Method::GenerateDisposableToken => token::GenerateDisposableTokenRequest::decode(message).is_ok(),
