@@ -29,6 +29,22 @@ impl fmt::Debug for Credentials {
     }
 }
 
+impl Credentials {
+    /// What may be sent in plaintext, empty for none: what is sent to the profile's own endpoint so already.
+    /// None if the key has only ever been sent over TLS.
+    fn plaintext_key(&self) -> Option<&str> {
+        let (key, own) = match self {
+            Self::Plaintext { .. } => return Some(""),
+            Self::V2 { key, endpoint } => (key, endpoint.clone()),
+            Self::Token(token) => match Key::parse(token) {
+                Ok(Key::V1 { endpoint, .. }) => (token, endpoint),
+                _ => (token, String::new()),
+            },
+        };
+        (key.is_empty() || own.starts_with("http://")).then_some(key)
+    }
+}
+
 /// Where a command goes and as whom.
 pub(crate) struct Access {
     pub(crate) endpoint: Endpoint,
@@ -40,18 +56,26 @@ const HINT: &str =
     "If you vended a disposable token, make sure it's base64 encoded with an endpoint and api_key";
 const RECONFIGURE: &str = "Consider rerunning 'momento configure'.";
 
-/// Decides by the official rules; a plaintext endpoint takes any key, and none.
+/// Decides by the official rules; a plaintext endpoint takes any key, and none, but no key of a profile
+/// that is used with TLS otherwise.
 pub(crate) fn resolve(
     profile: Result<Credentials, CliError>,
     api_key: Option<String>,
     endpoint: Option<String>,
 ) -> Result<Access, CliError> {
     if let Some(endpoint) = endpoint.as_deref().filter(|endpoint| endpoint.starts_with("http://")) {
-        let key = api_key.or(match profile {
-            Ok(Credentials::Token(key) | Credentials::V2 { key, .. }) => Some(key),
-            Ok(Credentials::Plaintext { .. }) | Err(_) => None,
-        });
-        return plaintext(endpoint, key.as_deref().unwrap_or_default());
+        let key = match (&api_key, &profile) {
+            (Some(key), _) => key,
+            (None, Ok(profile)) => profile.plaintext_key().ok_or_else(|| {
+                CliError::new(format!(
+                    "{endpoint} is plaintext, and the profile's key is for an endpoint with TLS: on the way, \
+                     anybody could read it. Give the key for this endpoint with --api-key, '' for none, or \
+                     use an endpoint with TLS"
+                ))
+            })?,
+            (None, Err(_)) => "",
+        };
+        return plaintext(endpoint, key);
     }
     let profile = profile?;
     match api_key {

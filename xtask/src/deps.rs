@@ -100,6 +100,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
             "kura-tokens",
             "kura-store",
             "kura-commands",
+            "kura-control-socket",
             "kura-front",
             "kura-front-grpc",
             "kura-front-http",

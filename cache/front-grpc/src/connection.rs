@@ -13,7 +13,7 @@ use http::Request;
 use http::header::CONTENT_TYPE;
 use kura_front::DrainSignal;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 
 use crate::Front;
 use crate::call::{Begun, LastToken, begin};
@@ -61,6 +61,11 @@ const PREFACE: Duration = Duration::from_secs(10);
 /// How long a peer that has no call open may take to close after our GOAWAY, before a stopping
 /// server closes by itself. One that reads at all does so within a round trip.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long a connection stays on which nobody has authenticated and no call is open. SDKs that connect
+/// before they call come back by themselves after a GOAWAY, and whoever has authenticated may be silent for as
+/// long as the peer is there.
+const STRANGER_IDLE: Duration = Duration::from_secs(60);
 
 /// Most requests taken before the first of them is answered.
 const BATCH: usize = 64;
@@ -124,12 +129,15 @@ where
     let mut batch = Vec::new();
     let mut sampler = Sampler::default();
     let mut known = false;
+    let mut nobody = true;
     let mut draining = false;
     let mut begun = 0;
     let started = drain.clone().draining();
     let over = drain.over();
     tokio::pin!(started, over);
     let mut farewell = interval(FAREWELL);
+    let idle = sleep(STRANGER_IDLE);
+    tokio::pin!(idle);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -141,6 +149,16 @@ where
                 continue;
             }
             () = &mut over => return Ok(()),
+            () = &mut idle, if nobody && !draining => {
+                if connection.has_streams() {
+                    idle.as_mut().reset(Instant::now() + STRANGER_IDLE);
+                    continue;
+                }
+                draining = true;
+                connection.graceful_shutdown();
+                farewell.reset();
+                continue;
+            }
             // A polite peer closes as soon as it has our GOAWAY; one that has no call open is not
             // waited for.
             _ = farewell.tick(), if draining => {
@@ -199,8 +217,12 @@ where
             tokio::task::yield_now().await;
         }
         if !authenticated {
+            if nobody {
+                idle.as_mut().reset(Instant::now() + STRANGER_IDLE);
+            }
             continue;
         }
+        nobody = false;
         if !known {
             connection.set_target_window_size(KNOWN_CONNECTION_WINDOW);
             // Refused until the peer has acknowledged the first settings, which may come after

@@ -7,7 +7,7 @@ use h2::SendStream;
 use h2::server::SendResponse;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, HeaderName, Response, StatusCode};
-use kura_front::stream::STALLED;
+use kura_front::Patience;
 use kura_wire::{Code, Status, percent_encode};
 
 use crate::deadline::Deadline;
@@ -81,8 +81,8 @@ pub(crate) fn unary_at_once(respond: &mut SendResponse<Bytes>, answer: Answer) {
     }
 }
 
-/// A call's stream of answers.
-pub(crate) struct Messages(SendStream<Bytes>);
+/// A call's stream of answers, and what has been waited for its peer.
+pub(crate) struct Messages(SendStream<Bytes>, Patience);
 
 /// The peer reset the stream, went away or stopped reading.
 #[derive(Debug)]
@@ -91,7 +91,8 @@ pub(crate) struct Gone;
 impl Messages {
     /// Sends the headers.
     pub(crate) fn start(respond: &mut SendResponse<Bytes>) -> Result<Self, Gone> {
-        Ok(Self(respond.send_response(ok_headers(), false).map_err(|_| Gone)?))
+        let stream = respond.send_response(ok_headers(), false).map_err(|_| Gone)?;
+        Ok(Self(stream, Patience::default()))
     }
 
     /// The stream itself, for who sends on it in another way.
@@ -101,17 +102,18 @@ impl Messages {
 
     /// Sends bytes as the peer's window allows.
     pub(crate) async fn send(&mut self, mut bytes: Bytes) -> Result<(), Gone> {
+        let Self(stream, patience) = self;
         while !bytes.is_empty() {
-            self.0.reserve_capacity(bytes.len().min(AT_ONCE_BYTES));
-            let room = tokio::time::timeout(STALLED, poll_fn(|cx| self.0.poll_capacity(cx))).await;
-            match room {
-                Ok(Some(Ok(room))) => {
+            stream.reserve_capacity(bytes.len().min(AT_ONCE_BYTES));
+            match patience.wait(poll_fn(|cx| stream.poll_capacity(cx))).await {
+                Some(Some(Ok(room))) => {
                     let chunk = bytes.split_to(room.min(bytes.len()));
-                    self.0.send_data(chunk, false).map_err(|_| Gone)?;
+                    patience.took(chunk.len());
+                    stream.send_data(chunk, false).map_err(|_| Gone)?;
                 }
-                Ok(_) => return Err(Gone),
-                Err(_) => {
-                    self.0.send_reset(h2::Reason::CANCEL);
+                Some(_) => return Err(Gone),
+                None => {
+                    stream.send_reset(h2::Reason::CANCEL);
                     return Err(Gone);
                 }
             }

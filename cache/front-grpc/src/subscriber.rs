@@ -4,7 +4,8 @@
 //! ready and not ten thousand, each of which gives way to other calls after a slice of its work,
 //! and a subscription costs no task and no timer. A subscriber holds at most one message that its
 //! peer has no room for, or a few short ones; the next is asked for when they have gone, and those
-//! that were dropped meanwhile are told as a discontinuity.
+//! that were dropped meanwhile are told as a discontinuity. Who takes nothing of it for half a minute is given
+//! up: a message that nobody else holds is in no account.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -17,6 +18,7 @@ use futures_util::stream::FuturesUnordered;
 use h2::{Reason, SendStream};
 use kura_base::Millis;
 use kura_commands::{Error, Subscription};
+use kura_front::stream::STALLED;
 use kura_wire::{Code, Status};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::coop::poll_proceed;
@@ -67,6 +69,7 @@ impl Subscribers {
             head: Bytes::new(),
             tail: Bytes::new(),
             begun: false,
+            stuck: 0,
             turn: 0,
             ended: false,
             code: Code::Cancelled,
@@ -117,6 +120,9 @@ async fn run(front: Arc<Front>, mut added: UnboundedReceiver<Subscriber>) {
                 let mut any_ended = false;
                 for subscriber in subscribers.iter_mut() {
                     subscriber.look();
+                    if on_time {
+                        subscriber.wait();
+                    }
                     if on_time && subscriber.turn == beat {
                         subscriber.beat();
                     }
@@ -151,6 +157,8 @@ struct Subscriber {
     tail: Bytes,
     /// Whether a part of that message has been sent.
     begun: bool,
+    /// For how many beats it has waited for its peer to take that message.
+    stuck: u64,
     /// At which beat it gets its heartbeat.
     turn: u8,
     ended: bool,
@@ -186,7 +194,7 @@ impl Subscriber {
                 return Poll::Ready(Err(Gone));
             }
         }
-        self.begun = false;
+        (self.begun, self.stuck) = (false, 0);
         Poll::Ready(Ok(()))
     }
 
@@ -235,6 +243,16 @@ impl Subscriber {
             && let Some(error) = self.subscription.ended()
         {
             self.end(&status(&error));
+        }
+    }
+
+    /// Gives up a peer that does not take what is there, once a beat.
+    fn wait(&mut self) {
+        self.stuck = if self.is_idle() { 0 } else { self.stuck + 1 };
+        if self.stuck > STALLED.as_secs() / BEAT.as_secs() && !self.ended {
+            self.ended = true;
+            // SDKs come back after this one, and hear of what they missed then.
+            self.stream.send_reset(Reason::NO_ERROR);
         }
     }
 

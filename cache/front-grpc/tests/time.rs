@@ -16,7 +16,7 @@ use kura_store::{Data, Registry, TopicConfig, TopicLog};
 use kura_tokens::SigningSecret;
 use kura_wire::protos::cache_client::{
     ECacheResult, GetBatchRequest, GetRequest, GetResponse, KeysExistRequest, SetRequest,
-    pubsub::SubscriptionRequest,
+    pubsub::{PublishRequest, SubscriptionRequest, TopicValue, topic_value},
 };
 use kura_wire::{Code, FRAME_HEADER_BYTES, encode_frame};
 use prost::Message;
@@ -48,14 +48,17 @@ impl Client {
             let _drain = drain;
             serve(theirs, Arc::new(Front::new(Arc::new(commands), options)), signal).await
         });
-        let (sender, connection) = h2::client::handshake(ours).await.unwrap();
+        // A stream that is not read does not keep the others from theirs.
+        let mut builder = h2::client::Builder::new();
+        builder.initial_connection_window_size(8 << 20);
+        let (sender, connection) = builder.handshake(ours).await.unwrap();
         tokio::spawn(connection);
         Self { sender }
     }
 
     /// Sends a call's headers.
     fn begin(&mut self, method: &str, timeout: Option<&str>) -> (ResponseFuture, SendStream<Bytes>) {
-        let service = if method == "Subscribe" { "pubsub.Pubsub" } else { "Scs" };
+        let service = if matches!(method, "Subscribe" | "Publish") { "pubsub.Pubsub" } else { "Scs" };
         let mut request = Request::post(format!("http://kura/cache_client.{service}/{method}"))
             .header("content-type", "application/grpc")
             .header("cache", "c");
@@ -69,6 +72,10 @@ impl Client {
         let (response, mut body) = self.begin(method, timeout);
         send(&mut body, message, true).await;
         Answer::of(response).await
+    }
+
+    async fn is_open(&self) -> bool {
+        self.sender.clone().ready().await.is_ok()
     }
 
     async fn holds(&mut self, key: &[u8]) -> bool {
@@ -130,6 +137,11 @@ async fn send(body: &mut SendStream<Bytes>, mut bytes: Bytes, end: bool) {
 fn set(key: &[u8], value_bytes: usize) -> Bytes {
     let (cache_key, cache_body) = (key.to_vec(), vec![7; value_bytes]);
     encode_frame(&SetRequest { cache_key, cache_body, ttl_milliseconds: 3_600_000 }).unwrap()
+}
+
+fn publish(value_bytes: usize) -> Bytes {
+    let value = Some(TopicValue { kind: Some(topic_value::Kind::Binary(vec![7; value_bytes])) });
+    encode_frame(&PublishRequest { cache_name: "c".into(), topic: "t".into(), value }).unwrap()
 }
 
 fn get(key: &[u8]) -> Bytes {
@@ -297,4 +309,85 @@ async fn large_requests_with_large_answers_do_not_wait_for_each_other() {
     let both = async { tokio::join!(first, second) };
     let (first, second) = timeout(Duration::from_secs(600), both).await.unwrap();
     assert_eq!((first.code, second.code), (Code::Ok, Code::Ok));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_for_those_who_call() {
+    let (mut caller, silent, mut asking) = (Client::new().await, Client::new().await, Client::new().await);
+    assert!(!caller.holds(b"k").await);
+    // Login is for strangers.
+    for _ in 0..4 {
+        let request = Request::post("http://kura/auth.Auth/Login").header("content-type", "application/grpc");
+        let (response, _) = asking.sender.send_request(request.body(()).unwrap(), true).unwrap();
+        assert_eq!(Answer::of(response).await.code, Code::Ok);
+        sleep(Duration::from_secs(50)).await;
+        assert!(asking.is_open().await);
+    }
+    assert!(!silent.is_open().await);
+    sleep(Duration::from_secs(20)).await;
+    assert!(!asking.is_open().await);
+    sleep(Duration::from_secs(3600)).await;
+    assert!(!caller.holds(b"k").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_read_a_byte_at_a_time_is_given_up_and_a_slow_one_is_not() {
+    let mut client = Client::new().await;
+    assert_eq!(client.call("Set", None, set(b"k", 1_000_000)).await.code, Code::Ok);
+    for (bytes, whole) in [(1, false), (32 * 1024, true)] {
+        let (response, mut body) = client.begin("Get", None);
+        send(&mut body, get(b"k"), true).await;
+        let mut stream = response.await.unwrap().into_body();
+        let (mut read, mut held, began) = (0, 0, Instant::now());
+        let complete = loop {
+            match stream.data().await {
+                Some(Ok(data)) => (read, held) = (read + data.len(), held + data.len()),
+                Some(Err(_)) => break false,
+                None => break true,
+            }
+            // So much of its window is opened again each second.
+            while held >= 32 * 1024 && read < 1_000_000 && began.elapsed() < Duration::from_secs(600) {
+                sleep(Duration::from_secs(1)).await;
+                let opened = bytes.min(held);
+                stream.flow_control().release_capacity(opened).unwrap();
+                held -= opened;
+                if let Ok(more) = timeout(Duration::from_millis(1), stream.data()).await {
+                    match more {
+                        Some(Ok(data)) => (read, held) = (read + data.len(), held + data.len()),
+                        _ => break,
+                    }
+                }
+            }
+        };
+        assert_eq!(complete, whole, "{read} bytes at {bytes} a second, after {:?}", began.elapsed());
+        assert!(whole || began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_never_reads_is_given_up() {
+    let mut client = Client::new().await;
+    let request = SubscriptionRequest { cache_name: "c".into(), topic: "t".into(), ..Default::default() };
+    let (response, mut body) = client.begin("Subscribe", None);
+    send(&mut body, encode_frame(&request).unwrap(), true).await;
+    let mut stream = response.await.unwrap().into_body();
+    // More than its window takes: what is left of the second is held for it.
+    for _ in 0..2 {
+        let answer = client.call("Publish", None, publish(50_000)).await;
+        assert_eq!(answer.code, Code::Ok);
+    }
+    let began = Instant::now();
+    let mut read = 0;
+    let ended = loop {
+        match stream.data().await {
+            Some(Ok(data)) => read += data.len(),
+            Some(Err(error)) => break error,
+            None => panic!("it ended as if nothing was"),
+        }
+    };
+    assert_eq!(ended.reason(), Some(h2::Reason::NO_ERROR), "{ended:?}");
+    assert!((29..35).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert!(read < 70_000, "{read}");
+    // The connection goes on.
+    assert!(!client.holds(b"k").await);
 }

@@ -30,14 +30,44 @@ pub struct OriginError;
 impl std::str::FromStr for Origin {
     type Err = OriginError;
 
+    /// Takes what a browser would send for it: without the scheme's own port, which browsers leave out.
     fn from_str(text: &str) -> Result<Self, OriginError> {
-        let (scheme, host) = text.split_once("://").ok_or(OriginError)?;
+        let (scheme, authority) = text.split_once("://").ok_or(OriginError)?;
+        let default_port = match scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => return Err(OriginError),
+        };
+        // The colons of an address in brackets are not before a port.
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (authority, None),
+        };
         let lower = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase();
-        let sound = matches!(scheme, "http" | "https")
-            && !host.is_empty()
+        let in_brackets = host.starts_with('[') && host.ends_with(']');
+        let is_sound = !host.is_empty()
             && host.bytes().all(lower)
-            && !host.contains(['/', '?', '#', '@', ',', '*']);
-        if sound { Ok(Self(text.to_owned())) } else { Err(OriginError) }
+            && !host.contains(['/', '?', '#', '@', ',', '*'])
+            && (in_brackets || !host.contains([':', '[', ']']));
+        if !is_sound {
+            return Err(OriginError);
+        }
+        match port.map(|port| (port, port.parse::<u16>())) {
+            None => Ok(Self(text.to_owned())),
+            // As numbers are written: no sign, no zero before it.
+            Some((port, Ok(number))) if number > 0 && number.to_string() == port => {
+                Ok(Self(if number == default_port { format!("{scheme}://{host}") } else { text.to_owned() }))
+            }
+            Some(_) => Err(OriginError),
+        }
+    }
+}
+
+impl Origin {
+    /// As browsers send it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -87,7 +117,7 @@ impl Cors {
                     answer.append(VARY, HeaderValue::from_name(HeaderName::from_static("origin")));
                 }
                 origin
-                    .filter(|given| origins.iter().any(|known| given.as_bytes() == known.0.as_bytes()))
+                    .filter(|given| origins.iter().any(|known| given.as_bytes() == known.as_str().as_bytes()))
                     .cloned()
             }
         };
@@ -103,12 +133,34 @@ mod tests {
 
     #[test]
     fn an_origin_has_a_scheme_and_a_host_and_no_path() {
-        for good in ["https://app.example.com", "http://localhost:3000", "http://[::1]:80"] {
-            assert!(good.parse::<Origin>().is_ok(), "{good}");
+        for (good, sent) in [
+            ("https://app.example.com", "https://app.example.com"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("http://[::1]", "http://[::1]"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("https://a:443", "https://a"),
+            ("https://a:80", "https://a:80"),
+            ("http://a:443", "http://a:443"),
+        ] {
+            assert_eq!(good.parse(), Ok(Origin(sent.to_owned())), "{good}");
         }
-        for bad in
-            ["", "app.example.com", "https://", "https://a/", "ftp://a", "https://A", "*", "https://a,b"]
-        {
+        for bad in [
+            "",
+            "app.example.com",
+            "https://",
+            "https://a/",
+            "ftp://a",
+            "https://A",
+            "*",
+            "https://a,b",
+            "https://a:",
+            "https://a:0",
+            "https://a:x",
+            "https://a:0443",
+            "https://a:65536",
+            "https://::1",
+            "https://:443",
+        ] {
             assert!(bad.parse::<Origin>().is_err(), "{bad}");
         }
     }

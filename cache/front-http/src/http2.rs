@@ -10,7 +10,7 @@ use h2::RecvStream;
 use h2::server::SendResponse;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use kura_front::stream::STALLED;
+use kura_front::Patience;
 
 use crate::Peer;
 use crate::content::Content;
@@ -68,6 +68,7 @@ async fn send(respond: &mut SendResponse<Bytes>, answer: Response<Content>) {
         return;
     }
     let Ok(mut stream) = respond.send_response(head, false) else { return };
+    let mut patience = Patience::default();
     loop {
         let frame = tokio::select! {
             frame = poll_fn(|cx| content.as_mut().poll_frame(cx)) => frame,
@@ -82,14 +83,16 @@ async fn send(respond: &mut SendResponse<Bytes>, answer: Response<Content>) {
         };
         while !bytes.is_empty() {
             stream.reserve_capacity(bytes.len().min(AT_ONCE_BYTES));
-            match tokio::time::timeout(STALLED, poll_fn(|cx| stream.poll_capacity(cx))).await {
-                Ok(Some(Ok(room))) => {
-                    if stream.send_data(bytes.split_to(room.min(bytes.len())), false).is_err() {
+            match patience.wait(poll_fn(|cx| stream.poll_capacity(cx))).await {
+                Some(Some(Ok(room))) => {
+                    let piece = bytes.split_to(room.min(bytes.len()));
+                    patience.took(piece.len());
+                    if stream.send_data(piece, false).is_err() {
                         return;
                     }
                 }
-                Ok(_) => return,
-                Err(_) => return stream.send_reset(h2::Reason::CANCEL),
+                Some(_) => return,
+                None => return stream.send_reset(h2::Reason::CANCEL),
             }
         }
     }

@@ -4,36 +4,49 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use kura_front::stream::STALLED;
+use kura_front::Patience;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A byte stream that breaks once nothing could be written to it for [`STALLED`].
+/// A byte stream that breaks once its peer has lost [`Patience`] with what is written to it.
 pub(crate) struct Stall<S> {
     io: S,
+    patience: Patience,
     /// Until when the write that waits may do so.
     limit: Pin<Box<Sleep>>,
-    waits: bool,
+    /// Since when it waits.
+    since: Option<Instant>,
 }
 
 impl<S> Stall<S> {
     pub(crate) fn new(io: S) -> Self {
-        Self { io, limit: Box::pin(sleep_until(Instant::now())), waits: false }
+        let limit = Box::pin(sleep_until(Instant::now()));
+        Self { io, patience: Patience::default(), limit, since: None }
+    }
+
+    fn wrote(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.patience.took(*bytes);
+        }
+        self.watch(cx, written)
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.waits = false;
+            if let Some(since) = self.since.take() {
+                self.patience.waited(since.elapsed());
+            }
             return written;
         }
-        if !self.waits {
-            self.waits = true;
-            self.limit.as_mut().reset(Instant::now() + STALLED);
+        if self.since.is_none() {
+            let now = Instant::now();
+            self.since = Some(now);
+            self.limit.as_mut().reset(now + self.patience.left());
         }
         match self.limit.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                "the peer has not read its answer for 30 s",
+                "the peer has read its answer too slowly",
             ))),
             Poll::Pending => Poll::Pending,
         }
@@ -53,7 +66,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stall<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, bytes);
-        self.watch(cx, written)
+        self.wrote(cx, written)
     }
 
     fn poll_write_vectored(
@@ -62,7 +75,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, parts);
-        self.watch(cx, written)
+        self.wrote(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -83,7 +96,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
 #[cfg(test)]
 mod tests {
     use kura_front::stream::STALLED;
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 
@@ -97,5 +110,24 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(began.elapsed().as_secs(), STALLED.as_secs());
         drop(far);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_reads_a_byte_at_a_time_is_given_up() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let mut stall = Stall::new(near);
+        let began = Instant::now();
+        let sip = async {
+            loop {
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                far.read_u8().await.unwrap();
+            }
+        };
+        let error = tokio::select! {
+            written = stall.write_all(&[0; 1000]) => written.unwrap_err(),
+            () = sip => unreachable!(),
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed().as_secs(), STALLED.as_secs());
     }
 }

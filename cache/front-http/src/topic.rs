@@ -24,7 +24,8 @@ use crate::{Http, body};
 /// Longest wait for a message. An answer without any then says that the connection is good still,
 /// before what lies between gives it up; a peer that has vanished is forgotten as soon.
 const WAIT: Duration = Duration::from_secs(50);
-/// How often it is looked at whether the session still stands.
+/// How often it is looked at whether the session still stands: a revocation ends a poll so soon, an expiry
+/// on time.
 const BEAT: Duration = Duration::from_secs(1);
 /// Most events of one answer, and most bytes of their values but for the last one's. What is left
 /// comes with the next request.
@@ -78,7 +79,10 @@ pub(crate) async fn poll(
     let end = Instant::now() + WAIT;
     let mut events = Vec::new();
     while events.is_empty() && Instant::now() < end {
-        if let Ok(some) = timeout(BEAT, poll_fn(|cx| take(&mut subscription, cx))).await {
+        // An expiry is known in advance; a millisecond later the clock has reached it.
+        let left = session.expires().map(|end| end.since(http.commands.now()) + Duration::from_millis(1));
+        let beat = left.map_or(BEAT, |left| left.min(BEAT));
+        if let Ok(some) = timeout(beat, poll_fn(|cx| take(&mut subscription, cx))).await {
             events = some?;
         }
         http.commands.check_subscription(&subscription)?;

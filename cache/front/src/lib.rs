@@ -2,7 +2,8 @@
 //! connections learn that it stops.
 //!
 //! It knows no protocol and no command. One [`Budget`] is for all connections of all protocols;
-//! [`Pace`] says when a message that is on its way comes too slowly; [`stream`] has what bare
+//! [`Pace`] says when a message that is on its way comes too slowly, [`Patience`] when an answer is
+//! read too slowly; [`stream`] has what bare
 //! streams need against peers that wait; [`Connections`] counts; [`drain()`] makes the two ends of a
 //! drain.
 //!
@@ -19,9 +20,11 @@ mod budget;
 mod connections;
 mod drain;
 mod pace;
+mod patience;
 pub mod stream;
 
 pub use budget::{Budget, FREE_BYTES, Reserved};
 pub use connections::{Connections, Open};
 pub use drain::{Drain, DrainSignal, Reached, drain};
 pub use pace::Pace;
+pub use patience::Patience;

@@ -11,7 +11,7 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// Bytes a second that a body must reach on average once [`SILENCE`] has passed: less than any
 /// link that is of use for values of megabytes, and enough that the largest request (5 MiB unless
 /// configured) ends within 340 s.
-const LEAST_RATE: u32 = 16 * 1024;
+pub(crate) const LEAST_RATE: u32 = 16 * 1024;
 
 /// The progress of one body.
 ///

@@ -1,14 +1,14 @@
 //! What a front end on a bare stream must not wait for: a peer that does not say who it is, one
 //! that does not read, and one that does not close.
 
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::Patience;
 
 /// How long a peer may take no byte of its answers before its connection, or its stream, is given up.
 pub const STALLED: Duration = Duration::from_secs(30);
@@ -50,29 +50,22 @@ impl Default for Stranger {
     }
 }
 
-/// Writes and flushes, as long as the peer takes some of it every [`STALLED`].
+/// Writes and flushes, as long as the peer takes it at the pace that [`Patience`] asks for.
 ///
 /// # Errors
 /// The peer is gone, or takes nothing.
 pub async fn write<S: AsyncWrite + Unpin>(io: &mut S, mut bytes: &[u8]) -> io::Result<()> {
+    let stalled = || io::Error::new(io::ErrorKind::TimedOut, "the peer read its answers too slowly");
+    let mut patience = Patience::default();
     while !bytes.is_empty() {
-        let written = unless_stalled(|cx| Pin::new(&mut *io).poll_write(cx, bytes)).await?;
+        let written = patience.wait(io.write(bytes)).await.ok_or_else(stalled)??;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
+        patience.took(written);
         bytes = bytes.get(written..).unwrap_or_default();
     }
-    unless_stalled(|cx| Pin::new(&mut *io).poll_flush(cx)).await
-}
-
-/// Waits for a peer to take something. Nearly always it is taken at once, and no timer is made.
-async fn unless_stalled<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
-    match poll_fn(|cx| Poll::Ready(poll(cx))).await {
-        Poll::Ready(done) => done,
-        Poll::Pending => timeout(STALLED, poll_fn(poll))
-            .await
-            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the peer read nothing for 30 s"))?,
-    }
+    patience.wait(io.flush()).await.ok_or_else(stalled)?
 }
 
 /// Ends at a time, if there is one.
@@ -80,7 +73,6 @@ pub async fn until(limit: Option<Instant>) {
     match limit {
         Some(limit) => sleep_until(limit).await,
         None => pending().await,
-    }
 }
 
 /// Says that no more answers come, and waits for the peer to have read them: closing at once, with

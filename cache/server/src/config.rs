@@ -320,18 +320,19 @@ impl Settings {
             }
         }
         let defaults = Limits::default();
+        let max_request_bytes = check.size(
+            "max-request-bytes",
+            self.max_request_bytes.as_deref(),
+            defaults.max_request_bytes,
+            1024,
+            64 << 20,
+        );
         let limits = Limits {
-            max_request_bytes: check.size(
-                "max-request-bytes",
-                self.max_request_bytes.as_deref(),
-                defaults.max_request_bytes,
-                1024,
-                64 << 20,
-            ),
+            max_request_bytes,
             max_item_bytes: check.size(
                 "max-item-bytes",
                 self.max_item_bytes.as_deref(),
-                defaults.max_item_bytes,
+                defaults.max_item_bytes.min(max_request_bytes),
                 1,
                 64 << 20,
             ),
@@ -351,6 +352,12 @@ impl Settings {
             ),
             ..defaults
         };
+        if limits.max_item_bytes > max_request_bytes {
+            check.mistake(
+                "max-item-bytes",
+                format_args!("is above --max-request-bytes ({max_request_bytes}): no request could carry it"),
+            );
+        }
         let memory = check.size("memory", self.memory.as_deref(), half_of_ram(), 1 << 20, usize::MAX);
         let topics = TopicConfig {
             memory_bytes: check.size(
@@ -475,6 +482,10 @@ fn half_of_ram() -> usize {
 mod tests {
     use super::*;
 
+    fn local() -> Settings {
+        Settings { local: Some("true".to_owned()), ..Settings::default() }
+    }
+
     #[test]
     fn every_mistake_is_reported_at_once() {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -482,6 +493,9 @@ mod tests {
         let settings = Settings {
             tls_listen: Some("nowhere".to_owned()),
             tls_cert: Some("a.pem".to_owned()),
+            max_request_bytes: Some("2KiB".to_owned()),
+            max_item_bytes: Some("2049".to_owned()),
+            cors_origins: Some("https://a.test/x".to_owned()),
             config: Some(file.path().into()),
             ..Settings::default()
         };
@@ -492,9 +506,19 @@ mod tests {
             "colour is no setting",
             "--workers (in ",
             "--tls-key is missing",
+            "--max-item-bytes is above --max-request-bytes (2048)",
+            "--cors-origins is \"https://a.test/x\"",
         ] {
             assert!(mistakes.contains(part), "{part} not in:\n{mistakes}");
         }
+    }
+
+    #[test]
+    fn items_fit_into_requests_unless_said_otherwise() {
+        let request = |bytes: &str| Settings { max_request_bytes: Some(bytes.to_owned()), ..local() };
+        assert_eq!(request("1MiB").resolve().unwrap().limits.max_item_bytes, 1 << 20);
+        let larger = request("8MiB").resolve().unwrap().limits.max_item_bytes;
+        assert_eq!(larger, Limits::default().max_item_bytes);
     }
 
     #[test]

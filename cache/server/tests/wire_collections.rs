@@ -6,7 +6,7 @@ mod common;
 mod models;
 
 use common::raw::{Connection, frame};
-use common::{Server, kura_says};
+use common::{Server, kura_says, seed};
 use kura_front_grpc::Method;
 use kura_wire::Code;
 use kura_wire::protos::cache_client as protos;
@@ -19,14 +19,6 @@ async fn server() -> (Server, Connection) {
     server.client("").create_cache(CACHE).await.unwrap();
     let connection = server.connect().await;
     (server, connection)
-}
-
-/// A number to repeat a failure with, printed with it; or the one in `KURA_SEED`.
-fn seed() -> u64 {
-    let seed = std::env::var("KURA_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("to repeat: KURA_SEED={seed}");
-    seed
 }
 
 #[tokio::test]

@@ -66,6 +66,22 @@ fn plaintext_needs_no_key_and_takes_any() {
 }
 
 #[test]
+fn a_key_that_is_used_with_tls_is_not_sent_in_plaintext() {
+    let (key1, key2) = (v1("own"), v2());
+    let token = Credentials::Token(key1.clone());
+    for profile in [&token, &v2_profile("own"), &v2_profile("https://own"), &Credentials::Token("x".into())] {
+        let refused = decide(Some(profile.clone()), None, Some("http://h:2"));
+        assert!(refused.starts_with("http://h:2 is plaintext"), "{refused}");
+        assert!(!refused.contains(&key1) && !refused.contains(&key2), "{refused}");
+        // Nothing is in the way of what is given for it.
+        assert_eq!(decide(Some(profile.clone()), Some(&key2), Some("http://h:2")), "http://h:2 V2");
+        assert_eq!(decide(Some(profile.clone()), Some(""), Some("http://h:2")), "http://h:2 ");
+    }
+    let plaintext = Credentials::Token(v1("http://own"));
+    assert_eq!(decide(Some(plaintext), None, Some("http://h:2")), "http://h:2 inner");
+}
+
+#[test]
 fn what_is_missing_or_unreadable_is_named() {
     let token = || Some(Credentials::Token(v1("own")));
     let v2_key = v2();

@@ -1,13 +1,18 @@
 //! The parsers that read what a peer sent, each with what must hold of it.
 
+mod advertise;
 mod collection;
 mod connection;
+mod control_socket;
 mod endpoint;
+mod faults;
 mod fields;
 mod frames;
 mod http_query;
+mod http_request;
 mod increment;
 mod leaderboard;
+mod origin;
 mod percent;
 mod permissions;
 mod protosocket;
@@ -17,10 +22,12 @@ mod request;
 mod resp;
 mod resp_stream;
 mod response_head;
+mod role_rules;
 mod scalar;
 mod timeout;
 mod token_claims;
 mod token_forged;
+mod token_request;
 mod v1_key;
 mod web_frames;
 
@@ -46,11 +53,18 @@ pub fn all() -> Vec<Target> {
         token_forged::TARGET,
         token_claims::TARGET,
         v1_key::TARGET,
+        token_request::TARGET,
         permissions::TARGET,
+        role_rules::TARGET,
         record::TARGET,
         increment::TARGET,
         http_query::TARGET,
+        http_request::TARGET,
         web_frames::TARGET,
+        advertise::TARGET,
+        origin::TARGET,
+        faults::TARGET,
+        control_socket::TARGET,
         resp::TARGET,
         resp_stream::TARGET,
     ]

@@ -41,7 +41,7 @@ pub(super) const TARGET: Target = Target {
 };
 
 /// Longest request message that this server takes: short, so that inputs reach it.
-const MAX_REQUEST: usize = 1024;
+pub(super) const MAX_REQUEST: usize = 1024;
 
 /// The calls whose places stored inputs name, then all others.
 const FIRST: [Method; 23] = [
@@ -71,7 +71,7 @@ const FIRST: [Method; 23] = [
 ];
 
 fn methods() -> Vec<Method> {
-    // Topics and tokens have targets of their own.
+    // Topics and tokens have a target of their own.
     let elsewhere = |method: Method| {
         ["/cache_client.pubsub.", "/token.", "/auth."].iter().any(|start| method.path().starts_with(start))
     };
@@ -139,15 +139,15 @@ fn check(input: &[u8], trace: &mut Trace<'_>) {
 }
 
 /// CreateCache for the cache `c`.
-const CREATE_CACHE: &[u8] = b"\0\0\0\0\x03\x0a\x01c";
+pub(super) const CREATE_CACHE: &[u8] = b"\0\0\0\0\x03\x0a\x01c";
 
-fn create_cache() -> Request<()> {
+pub(super) fn create_cache() -> Request<()> {
     let path = "http://fuzz/control_client.ScsControl/CreateCache";
     Request::post(path).header("content-type", "application/grpc").body(()).unwrap()
 }
 
 /// A front end onto an empty store, open to all.
-fn front() -> Arc<Front> {
+fn front() -> Front {
     let limits = Limits { max_request_bytes: MAX_REQUEST, max_caches: 16, ..Limits::default() };
     let commands = Commands::new(Parts {
         registry: Arc::new(Registry::in_memory().unwrap()),
@@ -161,5 +161,5 @@ fn front() -> Arc<Front> {
     });
     let random = || Some(std::array::from_fn(|_| fastrand::u8(..)));
     let options = Options { max_concurrent_streams: 100, max_inflight_bytes: 1 << 20, random };
-    Arc::new(Front::new(Arc::new(commands), options))
+    Front::new(Arc::new(commands), options)
 }

@@ -220,6 +220,22 @@ fn keeping_a_version_costs_what_is_changed_meanwhile() {
 }
 
 #[test]
+fn a_small_value_in_the_place_of_a_large_one_gives_its_memory_back() {
+    let heap = heap();
+    let mut tree = Tree::new(&heap, Shape::Pairs);
+    for key in 0..50_u8 {
+        tree.insert(&[key], b"small");
+    }
+    let before = heap.bytes();
+    for _ in 0..3 {
+        tree.insert(&[7], &vec![7; 100_000]);
+        assert!(heap.bytes() > before + 100_000);
+        tree.insert(&[7], b"small");
+        assert!(heap.bytes() <= before + PAGE_BYTES as u64, "{} after {before}", heap.bytes());
+    }
+}
+
+#[test]
 fn a_deep_tree_stays_a_map_while_it_grows_and_shrinks() {
     let heap = heap();
     let mut tree = Tree::new(&heap, Shape::Keys);

@@ -127,7 +127,10 @@ impl Server {
         if !mode.contains(&"--local") && !arguments.contains(&"--protosocket-listen") {
             command.env("KURA_PROTOSOCKET_LISTEN", "off");
         }
-        let mut child = command.args(mode).args(["--memory", "64MiB"]).args(arguments).spawn().unwrap();
+        if !arguments.contains(&"--memory") {
+            command.env("KURA_MEMORY", "64MiB");
+        }
+        let mut child = command.args(mode).args(arguments).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let (mut said, mut line) = (String::new(), String::new());
         while !line.starts_with("kura ready in ") {
@@ -214,6 +217,14 @@ pub fn failure(mut command: Command) -> (Option<i32>, String) {
     let output = command.output().unwrap();
     assert!(!output.status.success(), "it did not fail");
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// A number to repeat a failure with, printed with it; or the one in `KURA_SEED`.
+pub fn seed() -> u64 {
+    let seed = std::env::var("KURA_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("to repeat: KURA_SEED={seed}");
+    seed
 }
 
 /// What comes of it before patience ends.

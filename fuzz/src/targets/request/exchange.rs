@@ -13,20 +13,25 @@ use kura_wire::{Code, check_response_head, status_from_trailers};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::runtime::Runtime;
 
-/// Longest that a call may take. No header asks for more than the server's own patience.
+/// Longest that a call may take. No header asks for more than the server's own patience, which is for a body
+/// that does not come; where faults can be had, a call can be asked to be later.
 const PATIENCE: Duration = Duration::from_secs(10);
+const FAULTS_PATIENCE: Duration = Duration::from_secs(700);
 
 /// What a call was answered with.
-pub(super) struct Answer {
-    pub(super) code: Code,
-    pub(super) message: String,
-    pub(super) body: Bytes,
+pub(in crate::targets) struct Answer {
+    pub(in crate::targets) code: Code,
+    pub(in crate::targets) message: String,
+    pub(in crate::targets) body: Bytes,
+    /// On the server's clock.
+    pub(in crate::targets) took: Duration,
 }
 
 /// A server for the calls of one thread.
 pub(in crate::targets) struct Server {
     runtime: Runtime,
     front: Arc<Front>,
+    patience: Duration,
 }
 
 impl Server {
@@ -39,19 +44,37 @@ impl Server {
 
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { runtime, front: super::front() }
+        Self { runtime, front: Arc::new(super::front()), patience: PATIENCE }
+    }
+
+    /// One whose callers may ask for faults, on a clock that moves only when nothing else does.
+    pub(in crate::targets) fn with_faults() -> Self {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().start_paused(true).build().unwrap();
+        Self { runtime, front: Arc::new(super::front().with_faults()), patience: FAULTS_PATIENCE }
     }
 
     /// Makes a call on a connection of its own.
-    pub(super) fn ask(&self, request: Request<()>, chunks: Vec<Bytes>) -> Answer {
+    pub(in crate::targets) fn ask(&self, request: Request<()>, chunks: Vec<Bytes>) -> Answer {
+        self.make(request, chunks, true)
+    }
+
+    /// The same for a call whose answer has no end: only whether it begins.
+    pub(in crate::targets) fn begin(&self, request: Request<()>, chunks: Vec<Bytes>) -> Answer {
+        self.make(request, chunks, false)
+    }
+
+    fn make(&self, request: Request<()>, chunks: Vec<Bytes>, whole: bool) -> Answer {
         self.runtime.block_on(async {
+            let began = tokio::time::Instant::now();
             let (near, far) = tokio::io::duplex(64 * 1024);
             let (_drain, signal) = drain();
             let server = tokio::spawn(serve(far, self.front.clone(), signal));
-            let call = tokio::time::timeout(PATIENCE, call(near, request, chunks));
-            let answer = call.await.expect("the call is answered in time");
+            let call = tokio::time::timeout(self.patience, call(near, request, chunks, whole));
+            let mut answer = call.await.expect("the call is answered in time");
+            answer.took = began.elapsed();
             // The client's end is closed by now, so the connection ends.
-            let ended = tokio::time::timeout(PATIENCE, server).await;
+            let ended = tokio::time::timeout(self.patience, server).await;
             let _ = ended.expect("the connection ends in time").expect("serving does not panic");
             answer
         })
@@ -81,7 +104,12 @@ impl Server {
     }
 }
 
-async fn call(near: tokio::io::DuplexStream, request: Request<()>, chunks: Vec<Bytes>) -> Answer {
+async fn call(
+    near: tokio::io::DuplexStream,
+    request: Request<()>,
+    chunks: Vec<Bytes>,
+    whole: bool,
+) -> Answer {
     let (sender, connection) = h2::client::handshake(near).await.expect("the server shakes hands");
     let driver = tokio::spawn(connection);
     let mut sender = sender.ready().await.expect("the connection takes a call");
@@ -100,7 +128,7 @@ async fn call(near: tokio::io::DuplexStream, request: Request<()>, chunks: Vec<B
         }
         let _ = body.send_data(Bytes::new(), true);
     };
-    let read = read(response);
+    let read = read(response, whole);
     tokio::pin!(send, read);
     let answer = tokio::select! {
         biased;
@@ -112,15 +140,19 @@ async fn call(near: tokio::io::DuplexStream, request: Request<()>, chunks: Vec<B
     answer
 }
 
-async fn read(response: ResponseFuture) -> Answer {
+async fn read(response: ResponseFuture, whole: bool) -> Answer {
     let (head, mut stream) = response.await.expect("the call has a response").into_parts();
     let refused = |status: kura_wire::Status| Answer {
         code: status.code,
         message: status.message.into_owned(),
         body: Bytes::new(),
+        took: Duration::ZERO,
     };
     if let Err(status) = check_response_head(head.status, &head.headers) {
         return refused(status);
+    }
+    if !whole {
+        return Answer { code: Code::Ok, message: String::new(), body: Bytes::new(), took: Duration::ZERO };
     }
     let mut body = Vec::new();
     while let Some(data) = stream.data().await {
@@ -130,7 +162,7 @@ async fn read(response: ResponseFuture) -> Answer {
     }
     let trailers = stream.trailers().await.expect("the response is whole").expect("there are trailers");
     match status_from_trailers(&trailers).expect("the trailers have a status") {
-        Ok(()) => Answer { code: Code::Ok, message: String::new(), body: body.into() },
+        Ok(()) => Answer { code: Code::Ok, message: String::new(), body: body.into(), took: Duration::ZERO },
         Err(status) => Answer { body: body.into(), ..refused(status) },
     }
 }
