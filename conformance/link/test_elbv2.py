@@ -90,6 +90,30 @@ def test_attributes_and_tags(me, refused):
     assert elb.set_security_groups(LoadBalancerArn=lb, SecurityGroups=[default])["SecurityGroupIds"] == [default]
 
 
+def test_groups_are_asked_about_private_link_unless_told_not_to(me, refused):
+    elb, enforce = me.elbv2, "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"
+    group = me.ec2.create_security_group(GroupName="nlb", Description="d")["GroupId"]
+    made = balancer(me, "with", SecurityGroups=[group])
+    arn = made["LoadBalancerArn"]
+    shown = lambda arn: elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
+    assert (made["SecurityGroups"], made[enforce], shown(arn)[enforce]) == ([group], "on", "on")
+    set_groups = lambda arn, **more: elb.set_security_groups(LoadBalancerArn=arn, SecurityGroups=[group], **more)
+    assert set_groups(arn, **{enforce: "off"}) | {"ResponseMetadata": None} == {
+        "SecurityGroupIds": [group], enforce: "off", "ResponseMetadata": None,
+    }
+    assert shown(arn)[enforce] == "off"
+    # What is not said stays.
+    assert set_groups(arn)[enforce] == "off"
+    with refused("ValidationError") as error:
+        set_groups(arn, **{enforce: "maybe"})
+    assert "'maybe'" in error.message and shown(arn)[enforce] == "off"
+    assert set_groups(arn, **{enforce: "on"})[enforce] == "on"
+    without = balancer(me, "without")
+    assert enforce not in without and "SecurityGroups" not in without
+    with refused("InvalidConfigurationRequest"):
+        set_groups(without["LoadBalancerArn"], **{enforce: "on"})
+
+
 def test_what_is_not_there(me, provider, refused):
     elb = me.elbv2
     theirs = balancer(provider, "theirs")["LoadBalancerArn"]

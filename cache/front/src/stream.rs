@@ -73,6 +73,7 @@ pub async fn until(limit: Option<Instant>) {
     match limit {
         Some(limit) => sleep_until(limit).await,
         None => pending().await,
+    }
 }
 
 /// Says that no more answers come, and waits for the peer to have read them: closing at once, with

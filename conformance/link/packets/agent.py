@@ -135,13 +135,64 @@ def datagram(to, port, patience):
         it.close()
 
 
+ASKING = {}
+
+
+def begin_asking(server, name, every):
+    """Asks for a name from now on, each question once and with its own number, answered or not."""
+    it = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    it.settimeout(0.02)
+    asked, waited, end = {}, {}, threading.Event()
+
+    def ask():
+        while not end.wait(every):
+            number = len(asked) + 1
+            asked[number] = time.monotonic()
+            it.sendto(struct.pack("!6H", number, 0x0100, 1, 0, 0, 0) + question(name), (server, 53))
+
+    def listen():
+        while not ASKING["closed"].is_set():
+            try:
+                data = it.recv(4096)
+            except TimeoutError:
+                continue
+            number, flags, _, records = struct.unpack("!4H", data[:8])
+            # A second answer, from whoever did not know of the first, is nobody's.
+            waited.setdefault(number, [time.monotonic() - asked[number], flags & 15, records])
+
+    ASKING.update(asked=asked, waited=waited, end=end, closed=threading.Event())
+    for work in (ask, listen):
+        threading.Thread(target=work, daemon=True).start()
+    return True
+
+
+def stop_asking(patience):
+    """How many questions there were, which were not answered, the longest wait, and what was answered."""
+    ASKING["end"].set()
+    asked, waited = ASKING["asked"], ASKING["waited"]
+    deadline = time.monotonic() + patience
+    while len(waited) < len(asked) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    ASKING["closed"].set()
+    return {
+        "asked": len(asked),
+        "unanswered": sorted(set(asked) - set(waited)),
+        "longest": max(wait for wait, _, _ in waited.values()),
+        "answers": sorted({(code, records) for _, code, records in waited.values()}),
+    }
+
+
+def question(name):
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    return labels + b"\0" + struct.pack("!2H", 1, 1)
+
+
 def ask_many(server, name, count, patience):
     """Sends `count` questions before it reads an answer; how many came back, and the response codes."""
     it = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     it.settimeout(patience)
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
     for number in range(count):
-        it.sendto(struct.pack("!6H", number, 0x0100, 1, 0, 0, 0) + labels + struct.pack("!2H", 1, 1), (server, 53))
+        it.sendto(struct.pack("!6H", number, 0x0100, 1, 0, 0, 0) + question(name), (server, 53))
     answers = {}
     deadline = time.monotonic() + patience
     while len(answers) < count and time.monotonic() < deadline:
@@ -152,6 +203,18 @@ def ask_many(server, name, count, patience):
         number, flags, _, records = struct.unpack("!4H", data[:8])
         answers[number] = [flags & 15, records]
     return answers
+
+
+def ask_by_tcp(server, name, patience):
+    """The response code and the number of answers."""
+    with socket.create_connection((server, 53), patience) as it:
+        message = struct.pack("!6H", 1, 0x0100, 1, 0, 0, 0) + question(name)
+        it.sendall(struct.pack("!H", len(message)) + message)
+        answer = b""
+        while len(answer) < 10:
+            answer += it.recv(4096)
+        _, flags, _, records = struct.unpack("!4H", answer[2:10])
+        return [flags & 15, records]
 
 
 def lookup(name):

@@ -3,10 +3,13 @@
 import json
 import os
 import pathlib
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 
 import boto3
 import botocore.config
@@ -143,6 +146,23 @@ class Daemon:
                 if b"anchor" in words[1:2] and str(self.state_dir).encode() in words:
                     return int(entry.name)
         raise AssertionError(f"no anchor holds {self.state_dir}")
+
+    def pid(self):
+        return int((self.state_dir / "lock").read_text())
+
+    def kill(self):
+        """Ends the daemon where it stands; what it made goes on."""
+        pid = self.pid()
+        ended = os.pidfd_open(pid)
+        os.kill(pid, signal.SIGKILL)
+        ready, _, _ = select.select([ended], [], [], LIMIT)
+        os.close(ended)
+        assert ready, f"the daemon, process {pid}, does not end"
+
+    def up(self):
+        """Starts the daemon again, where its clients know it."""
+        self.run("up", "--detach", "--listen", urllib.parse.urlsplit(self.environment()["AWS_ENDPOINT_URL"]).netloc,
+                 "--upstream", "none")
 
     def down(self):
         for account in self.accounts.values():

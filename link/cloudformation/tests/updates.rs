@@ -340,3 +340,39 @@ fn a_deletion_that_is_cut_off_goes_on() {
     }
     panic!("a deletion takes fewer commits");
 }
+
+#[test]
+fn groups_of_a_load_balancer_are_asked_about_private_link_unless_a_template_says_not_to() {
+    const ENFORCE: &str = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
+    let template = |groups: &str, said: &str| {
+        format!(
+            "Parameters: {{Vpc: {{Type: 'AWS::EC2::VPC::Id'}}, Subnets: {{Type: 'List<AWS::EC2::Subnet::Id>'}}}}\n\
+             Resources:\n  \
+             Group: {{Type: AWS::EC2::SecurityGroup, Properties: {{GroupDescription: d, VpcId: !Ref Vpc}}}}\n  \
+             Nlb: {{Type: AWS::ElasticLoadBalancingV2::LoadBalancer, Properties: {{Type: network, Scheme: internal, \
+             Subnets: !Ref Subnets{groups}{said}}}}}\n"
+        )
+    };
+    let mut cloud = Memory::new();
+    let (vpc, subnets) = (cloud.default_vpc(), cloud.default_subnets(1));
+    let given = [("Vpc", vpc.as_str()), ("Subnets", subnets.as_str())];
+    let with = ", SecurityGroups: [!Ref Group]";
+    let off = format!(", {ENFORCE}: 'off'");
+    cloud.create("nlb", &template(with, &off), &given).unwrap();
+    assert_eq!(cloud.status("nlb"), "CREATE_COMPLETE");
+    let id = cloud.physical("nlb", "Nlb");
+    let enforces = |cloud: &Memory| cloud.state.load_balancers[id.as_str()].enforces_on_private_link;
+    assert!(!enforces(&cloud));
+    // Taken out, it is what it is where nobody says anything; the load balancer stays.
+    cloud.update("nlb", &template(with, ""), &given).unwrap();
+    assert_eq!((cloud.physical("nlb", "Nlb"), enforces(&cloud)), (id.clone(), true));
+    cloud.update("nlb", &template(with, &off), &given).unwrap();
+    assert!(!enforces(&cloud));
+
+    // Without groups there is nothing to turn off.
+    cloud.create("bare", &template("", &off), &given).unwrap();
+    assert_eq!(cloud.status("bare"), "ROLLBACK_COMPLETE");
+    let reasons: Vec<_> =
+        cloud.stack("bare").events.iter().filter_map(|event| event.reason.as_deref()).collect();
+    assert!(reasons.iter().any(|reason| reason.contains(ENFORCE)), "{reasons:?}");
+}

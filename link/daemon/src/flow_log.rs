@@ -1,8 +1,8 @@
 //! Flow logs: what each network interface sent and received, and what was refused.
 //!
 //! Read now and then: accepted flows from connection tracking, which counts their packets, in the routers and, for what
-//! these leave to them, in the namespaces of endpoints and load balancer nodes; refused ones from the routers' packet
-//! filters' own list. A flow that begins and is forgotten between two looks is missed
+//! these leave to them, in the namespaces of endpoints and load balancer nodes; refused ones from lists in the packet
+//! filters that ask security groups. A flow that begins and is forgotten between two looks is missed
 //! only if connection tracking forgets it sooner; it keeps ended TCP connections for two minutes.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 
 use crate::commands::status::holder;
 use anyhow::Result;
-use kura_model::plan::NamespaceName;
+use kura_model::plan::{NamespaceName, Plan};
 use kura_model::{Holder, NetworkInterface, State, VpcId};
 use kura_netns::{Ends, Fabric, Refused, Tracked};
 use serde::{Deserialize, Serialize};
@@ -85,14 +85,15 @@ impl FlowLog {
     /// Looks at every namespace that knows connections.
     ///
     /// # Errors
-    /// One that cannot be read.
-    pub fn look(&mut self, state: &State, fabric: &Fabric, now_seconds: u64) -> Result<()> {
+    /// The first of those that cannot be read; the others are.
+    pub fn look(&mut self, state: &State, plan: &Plan, fabric: &Fabric, now_seconds: u64) -> Result<()> {
+        let mut failed = Vec::new();
         for vpc in state.vpcs.values() {
             let router = NamespaceName::router(&vpc.id);
-            for tracked in fabric.tracked(&router)? {
+            for tracked in or_none(fabric.tracked(&router), &mut failed) {
                 self.accepted(state, &vpc.id, &tracked, &tracked.came, now_seconds);
             }
-            for refused in fabric.refused(&router)? {
+            for refused in or_none(fabric.refused(&router), &mut failed) {
                 let at = if refused.is_ingress { refused.destination } else { refused.source };
                 self.see(state, state.interface_at(&vpc.id, at), rejected(&refused, now_seconds));
             }
@@ -101,11 +102,21 @@ impl FlowLog {
             if matches!(interface.holder, Holder::Instance(..)) {
                 continue;
             }
-            for tracked in fabric.tracked(&NamespaceName::of(interface))? {
+            for tracked in or_none(fabric.tracked(&NamespaceName::of(interface)), &mut failed) {
                 // In the VPC is what came from it, what went on to it, or both.
                 self.accepted(state, &interface.vpc, &tracked, &tracked.came, now_seconds);
                 if tracked.went_on != tracked.came {
                     self.accepted(state, &interface.vpc, &tracked, &tracked.went_on, now_seconds);
+                }
+            }
+        }
+        for (place, namespace) in &plan.namespaces {
+            for guard in namespace.filter.guards() {
+                let Some(node) = state.interfaces.get(guard.name.as_str()) else { continue };
+                for refused in or_none(fabric.refused_on_the_way(place, &guard.name), &mut failed) {
+                    // What the client dialled is another network's address.
+                    let flow = Flow { destination: node.address, ..rejected(&refused, now_seconds) };
+                    self.see(state, Some(node), flow);
                 }
             }
         }
@@ -117,7 +128,7 @@ impl FlowLog {
                 self.flows.remove(&key);
             }
         }
-        Ok(())
+        failed.into_iter().next().map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Takes both directions of a tracked flow, at the interfaces of a VPC that are its ends.
@@ -157,6 +168,13 @@ impl FlowLog {
         flows.sort_by_key(|flow| flow.start);
         flows
     }
+}
+
+fn or_none<T>(
+    read: Result<Vec<T>, kura_netns::Error>,
+    failed: &mut Vec<kura_netns::Error>,
+) -> impl Iterator<Item = T> + use<T> {
+    read.map_err(|error| failed.push(error)).into_iter().flatten()
 }
 
 /// A tracked flow's two directions, nobody's yet.

@@ -53,12 +53,14 @@ pub struct Link {
     pub gone: Arc<Notify>,
 }
 
-/// The kernel, and what it was last brought to.
+/// The kernel, and what it is brought to.
 struct Kernel {
     fabric: Fabric,
     plan: Plan,
     /// Why the kernel is not what the plan says, if it is not.
     trouble: Option<String>,
+    /// Whether user data may be started: it asks this daemon where its instance is.
+    answers: bool,
     /// Instances whose user data was started, or needs no start.
     launched: BTreeSet<InstanceId>,
     flows: FlowLog,
@@ -83,8 +85,14 @@ impl Link {
         let launched = launched(world.state(), &dir);
         let fabric = Fabric::open(&dir, Program::current()?)?;
         let resolvers = Resolvers::new(options.upstream.clone());
-        let kernel =
-            Kernel { fabric, plan: Plan::default(), trouble: None, launched, flows: FlowLog::default() };
+        let kernel = Kernel {
+            fabric,
+            plan: Plan::default(),
+            trouble: None,
+            answers: false,
+            launched,
+            flows: FlowLog::default(),
+        };
         let api = RwLock::new(api(&options, &keys));
         keys.write_environment(options.listen, &options.region)?;
         let link = Arc::new(Self {
@@ -126,6 +134,14 @@ impl Link {
         response
     }
 
+    /// The command line is answered from now on: user data that a crash kept from running is started.
+    pub fn launch(&self) {
+        let world = self.world.lock();
+        let mut kernel = self.kernel.lock();
+        kernel.answers = true;
+        kernel.launch(world.state(), self.dir(), !self.options.accept_any_key);
+    }
+
     /// Brings the kernel and the names to what the world says.
     fn settle(&self, world: &World) -> Result<()> {
         let state = world.state();
@@ -133,17 +149,19 @@ impl Link {
         let mut kernel = self.kernel.lock();
         let since = Instant::now();
         let brought = self.reopen(&mut kernel).and_then(|()| kernel.bring(plan, &self.resolvers));
-        kernel.trouble = brought.as_ref().err().map(|error| format!("{error:#}"));
-        match &brought {
-            Ok(changes) => {
-                tracing::debug!(?changes, ms = since.elapsed().as_millis(), "the kernel is as it must be");
+        let trouble = match &brought {
+            Ok(Brought { changes, trouble }) => {
+                tracing::debug!(
+                    ?changes,
+                    ms = since.elapsed().as_millis(),
+                    "the kernel was brought to the plan"
+                );
                 kernel.launch(state, self.dir(), !self.options.accept_any_key);
+                trouble.clone()
             }
-            Err(error) => tracing::error!(
-                error = format!("{error:#}"),
-                "the kernel is not as it must be; it is tried again"
-            ),
-        }
+            Err(error) => Some(format!("{error:#}")),
+        };
+        kernel.now_has(trouble);
         brought.map(drop)
     }
 
@@ -159,46 +177,52 @@ impl Link {
         watch_anchor(&kernel.fabric, &self.gone)
     }
 
-    /// Compares the kernel with what must stand and repairs it. To be called now and then. Says whether all is well.
-    pub fn repair(&self) -> bool {
+    /// Tries again what failed. To be called now and then. Says whether all is well.
+    pub fn retry(&self) -> bool {
+        let kernel = self.kernel.lock();
+        if kernel.trouble.is_none() && !kernel.fabric.is_gone() {
+            return true;
+        }
+        drop(kernel);
+        let _ = self.settle(&self.world.lock());
+        self.kernel.lock().trouble.is_none()
+    }
+
+    /// Compares the kernel with what must stand and repairs it. To be called now and then.
+    pub fn repair(&self) {
         // The plan is all it takes; requests that only read go on meanwhile.
         let mut kernel = self.kernel.lock();
-        if kernel.trouble.is_some() || kernel.fabric.is_gone() {
-            drop(kernel);
-            return self.settle(&self.world.lock()).is_ok();
+        if kernel.fabric.is_gone() {
+            return;
         }
         let Kernel { fabric, plan, .. } = &mut *kernel;
-        let verified = fabric.verify(plan).map_err(anyhow::Error::from);
         // A resolver that ended is started again, too.
-        let verified = verified.and_then(|changes| {
-            self.resolvers.bring(&plan.names, fabric)?;
-            Ok(changes)
+        let verified = partly(fabric.verify(plan)).and_then(|verified| {
+            self.resolvers.bring(plan, fabric)?;
+            Ok(verified)
         });
-        match verified {
-            Ok(changes) if changes == Changes::default() => {}
-            Ok(changes) => {
-                tracing::warn!(?changes, "something in the kernel was changed by others; it is repaired");
+        let trouble = match verified {
+            Ok(Brought { changes, trouble }) => {
+                if changes != Changes::default() {
+                    tracing::warn!(?changes, "something in the kernel was changed by others; it is repaired");
+                }
+                trouble
             }
-            Err(error) => {
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "the kernel cannot be compared with what must stand"
-                );
-                kernel.trouble = Some(format!("{error:#}"));
-            }
-        }
-        kernel.trouble.is_none()
+            Err(error) => Some(format!("{error:#}")),
+        };
+        kernel.now_has(trouble);
     }
 
     /// Takes what passed since the last look into the flow log. To be called now and then.
     ///
     /// # Errors
-    /// A router that cannot be read.
+    /// A namespace that cannot be read, unless it is known not to be as it must be.
     pub fn look_at_flows(&self) -> Result<()> {
         let state = self.world.lock().state().clone();
         let mut kernel = self.kernel.lock();
-        let Kernel { fabric, flows, .. } = &mut *kernel;
-        flows.look(&state, fabric, rim::now() / 1000)
+        let Kernel { fabric, flows, plan, trouble, .. } = &mut *kernel;
+        let looked = flows.look(&state, plan, fabric, rim::now() / 1000);
+        if trouble.is_some() { Ok(()) } else { looked }
     }
 
     /// What is known of targets' health has changed.
@@ -293,21 +317,59 @@ fn watch_anchor(fabric: &Fabric, gone: &Arc<Notify>) -> Result<()> {
     Ok(())
 }
 
+/// How far the kernel was brought to a plan.
+struct Brought {
+    changes: Changes,
+    /// What failed in some namespaces, which does not keep the others from the plan.
+    trouble: Option<String>,
+}
+
+/// A failure of some namespaces is no failure of the whole.
+fn partly(result: Result<Changes, kura_netns::Error>) -> Result<Brought> {
+    match result {
+        Ok(changes) => Ok(Brought { changes, trouble: None }),
+        Err(error @ kura_netns::Error::Partly(_)) => {
+            Ok(Brought { changes: Changes::default(), trouble: Some(error.to_string()) })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl Kernel {
     /// Kernel first, names after: a name never leads where no path is.
-    fn bring(&mut self, plan: Plan, resolvers: &Resolvers) -> Result<Changes> {
-        // Names that go, go before what they lead to.
-        resolvers.withdraw(&plan.names)?;
-        let changes = self.fabric.reconcile(&plan)?;
-        resolvers.bring(&plan.names, &self.fabric)?;
+    fn bring(&mut self, plan: Plan, resolvers: &Resolvers) -> Result<Brought> {
+        // What is compared with the kernel from now on, however far this gets.
         self.plan = plan;
-        Ok(changes)
+        // Names that go, go before what they lead to.
+        resolvers.withdraw(&self.plan.names)?;
+        let brought = partly(self.fabric.reconcile(&self.plan))?;
+        resolvers.bring(&self.plan, &self.fabric)?;
+        Ok(brought)
     }
 
-    /// Starts the user data of instances that were launched since, or says in their logs why not.
+    /// Takes what is amiss now, or that nothing is; the log tells when that changes.
+    fn now_has(&mut self, trouble: Option<String>) {
+        match &trouble {
+            Some(error) if self.trouble != trouble => {
+                tracing::error!(%error, "the kernel is not as it must be; it is tried again");
+            }
+            None if self.trouble.is_some() => tracing::info!("the kernel is as it must be again"),
+            _ => {}
+        }
+        self.trouble = trouble;
+    }
+
+    /// Starts the user data of instances that were launched since, or says in their logs why not. One that has no
+    /// network yet waits for it.
     fn launch(&mut self, state: &State, dir: &Path, may_run: bool) {
+        if !self.answers {
+            return;
+        }
+        let unfinished = self.fabric.unfinished();
         for (id, instance) in &state.instances {
-            if instance.state != InstanceState::Running || !self.launched.insert(id.clone()) {
+            let namespace = instance.interface.as_ref().map(|id| NamespaceName(id.to_string()));
+            let is_up = namespace.is_some_and(|namespace| !unfinished.contains(&namespace));
+            if instance.state != InstanceState::Running || !is_up || !self.launched.insert(id.clone()) {
                 continue;
             }
             let Some(script) = &instance.user_data else { continue };

@@ -16,8 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::world::open_account;
 
-/// The port of the protosocket protocol, which clients speak to the cell's cache. name.
+/// The port of the protosocket protocol.
 const PROTOSOCKET: u16 = 9004;
+/// The port of RESP, the protocol of Redis.
+const RESP: u16 = 6379;
+/// What clients speak to the cell's cache. name alone.
+const OF_THE_CACHE: [u16; 2] = [PROTOSOCKET, RESP];
 
 /// What to publish.
 #[derive(Clone, Debug, Serialize, Deserialize, clap::Args)]
@@ -39,8 +43,8 @@ pub struct Publication {
     #[arg(long, value_name = "ADDRESS")]
     pub public_address: Option<Ipv4Addr>,
     /// Ports to listen on: the first leads to the target's port, the others keep theirs; 9004, the protosocket
-    /// protocol's, is listened on for the cache. name only
-    #[arg(long = "listen-port", value_name = "PORT", default_values_t = [443, PROTOSOCKET])]
+    /// protocol's, and 6379, RESP's, are listened on for the cache. name only
+    #[arg(long = "listen-port", value_name = "PORT", default_values_t = [443, PROTOSOCKET, RESP])]
     pub ports: Vec<u16>,
     /// Who may connect, by ARN such as arn:aws:iam::000000000000:root
     #[arg(long = "allow", value_name = "ARN", default_value = "*")]
@@ -94,7 +98,7 @@ pub fn publish(world: &mut dyn Cloud, publication: &Publication) -> Result<Vec<P
             )
         })?;
         let label = label(&publication.name, parameter);
-        let speaks = |port: &u16| *port != PROTOSOCKET || parameter == "cacheservicename";
+        let speaks = |port: &u16| !OF_THE_CACHE.contains(port) || parameter == "cacheservicename";
         let ports: Vec<u16> = publication.ports.iter().copied().filter(speaks).collect();
         let scheme = Scheme::Internal;
         let place = Front { label: &label, scheme, ports: &ports, subnets: &subnets, public_address: None };

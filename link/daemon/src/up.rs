@@ -39,7 +39,7 @@ pub struct Up {
 
 /// How often the kernel is compared with what must stand.
 const REPAIR: Duration = Duration::from_secs(5);
-/// How soon it is tried again when the kernel is not as it must be.
+/// How soon that is tried again which is not as it must be.
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Up {
@@ -95,6 +95,8 @@ impl Up {
             Arc::new(move |question| answers.answer(question).map_err(|error| format!("{error:#}"))),
             async { drop(stopping.await) },
         ));
+        let launching = Arc::clone(&link);
+        tokio::task::spawn_blocking(move || launching.launch()).await?;
         let serving = tokio::spawn(http::serve(listener, Arc::clone(&link)));
         let checking = tokio::spawn(health::watch(Arc::clone(&link)));
         let repairing = tokio::spawn(repair(Arc::clone(&link)));
@@ -163,16 +165,24 @@ fn read_from(path: &Path, begin: u64) -> Result<Vec<String>> {
 
 async fn repair(link: Arc<Link>) {
     let mut pause = REPAIR;
+    let mut due = Instant::now() + REPAIR;
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = link.gone.notified() => {}
         }
         let link = Arc::clone(&link);
+        let is_due = due <= Instant::now();
+        if is_due {
+            due = Instant::now() + REPAIR;
+        }
         let look = move || {
-            let is_well = link.repair();
-            if is_well && let Err(error) = link.look_at_flows() {
-                tracing::warn!(error = format!("{error:#}"), "the flow log misses some flows");
+            let is_well = link.retry();
+            if is_due {
+                link.repair();
+                if let Err(error) = link.look_at_flows() {
+                    tracing::warn!(error = format!("{error:#}"), "the flow log misses some flows");
+                }
             }
             is_well
         };

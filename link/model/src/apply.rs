@@ -118,7 +118,9 @@ impl Step<'_> {
             }
 
             change @ Change::CreateLoadBalancer { .. } => self.create_balancer(change),
-            Change::SetLoadBalancerGroups { arn, groups } => self.set_balancer_groups(&arn, groups),
+            Change::SetLoadBalancerGroups { arn, groups, enforce_on_private_link } => {
+                self.set_balancer_groups(&arn, groups, enforce_on_private_link)
+            }
             Change::DeleteLoadBalancer { arn } => self.delete_balancer(&arn),
             Change::ModifyLoadBalancer { arn, cross_zone, deletion_protection } => {
                 self.modify_balancer(&arn, cross_zone, deletion_protection)

@@ -240,6 +240,9 @@ pub enum Change {
     SetLoadBalancerGroups {
         arn: LoadBalancerArn,
         groups: BTreeSet<GroupId>,
+        /// Whether they are asked about connections from endpoints too; as it was, if it is not said.
+        #[serde(default)]
+        enforce_on_private_link: Option<bool>,
     },
     DeleteLoadBalancer {
         arn: LoadBalancerArn,

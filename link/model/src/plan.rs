@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 mod endpoint;
 mod fabric;
+mod guard;
 mod health;
 pub(crate) mod names;
 mod node;
@@ -154,6 +155,18 @@ pub enum Filter {
     Node(NodeFilter),
 }
 
+impl Filter {
+    /// The load balancers' groups that are asked here.
+    pub fn guards(&self) -> impl Iterator<Item = &Guard> {
+        let guards = match self {
+            Self::Endpoint(endpoint) => Some(&endpoint.guards),
+            Self::Node(node) => Some(&node.guards),
+            Self::Open | Self::Public(_) | Self::Router(_) => None,
+        };
+        guards.into_iter().flat_map(BTreeMap::values)
+    }
+}
+
 /// The public side: routes between gateways, answers DNS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicFilter {
@@ -228,6 +241,24 @@ pub struct EndpointFilter {
     pub address: Ipv4Addr,
     /// By listener port.
     pub ports: BTreeMap<u16, EndpointPort>,
+    /// What a connection must pass that goes to a node, by the device that leads there.
+    pub guards: BTreeMap<Device, Guard>,
+}
+
+/// A load balancer's security groups, asked where their router does not see the client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guard {
+    /// The node's AWS identifier, for counters and flow logs.
+    pub name: String,
+    /// What is let in; nothing else is.
+    pub openings: BTreeSet<Opening>,
+}
+
+/// Traffic from a range of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Opening {
+    pub traffic: crate::Traffic,
+    pub from: Ipv4Net,
 }
 
 /// A port of an endpoint.
@@ -259,6 +290,8 @@ pub struct NodeFilter {
     /// Devices it takes connections on, and its address there: the fabric's, the public side's, and its VPC's own.
     pub fronts: BTreeMap<Device, Ipv4Addr>,
     pub listeners: BTreeMap<u16, NodeListener>,
+    /// What a connection must pass that comes in on one of the fronts.
+    pub guards: BTreeMap<Device, Guard>,
 }
 
 /// A port of a load balancer's node.

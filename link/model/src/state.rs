@@ -268,13 +268,20 @@ pub struct LoadBalancer {
     pub vpc: VpcId,
     /// One node a zone, by the zone's name.
     pub nodes: BTreeMap<String, Node>,
-    /// Enforced between its nodes and their VPC. Connections from endpoints and from the public side come in beside
-    /// the VPC's router and are not held against them. Empty: everything passes.
+    /// Empty: everything passes.
     pub groups: BTreeSet<GroupId>,
+    /// Whether the groups are asked about connections from endpoints too.
+    #[serde(default = "enforced")]
+    pub enforces_on_private_link: bool,
     pub cross_zone: bool,
     pub deletion_protection: bool,
     pub created: Timestamp,
     pub tags: Tags,
+}
+
+/// As AWS has it where nobody says otherwise.
+fn enforced() -> bool {
+    true
 }
 
 /// Who a load balancer answers.

@@ -119,8 +119,9 @@ pub struct NodeHop {
     pub load_balancer: String,
     pub zone: String,
     pub address: Ipv4Addr,
-    /// The load balancer's groups that the connection is not held against, because it comes by an endpoint: AWS would
-    /// ask them, unless told not to (`EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`).
+    /// What the load balancer's groups say to a client that comes by an endpoint.
+    pub ingress: Option<RuleHop>,
+    /// The groups that are not asked about such a client: `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic` is off.
     pub groups_not_asked: Vec<String>,
     pub listener: Option<String>,
     pub targets: Vec<TargetHop>,

@@ -177,6 +177,62 @@ fn traffic_goes_to_healthy_targets_and_to_all_when_none_is() {
 }
 
 #[test]
+fn a_load_balancers_groups_guard_the_ways_beside_its_router() {
+    let mut world = World::new();
+    world.give_account(PROVIDER);
+    let vpc = world.default_vpc();
+    let (inner, friends) = (world.group(&vpc, "balancer"), world.group(&vpc, "friends"));
+    for (traffic, peer) in [
+        (Traffic::Tcp(443, 443), Peer::Cidr("172.31.0.0/20".parse().unwrap())),
+        (Traffic::All, Peer::Group(friends)),
+    ] {
+        let change = world.allow(&inner, Direction::Ingress, traffic, peer);
+        world.run(change);
+    }
+    let mut change = world.create_balancer("front", Scheme::InternetFacing, &[world.subnet("a")]);
+    let Change::CreateLoadBalancer { arn, groups, .. } = &mut change else { unreachable!() };
+    groups.insert(inner.clone());
+    let arn = arn.clone();
+    world.run(change);
+    let id = ServiceId::new(world.id("vpce-svc-"));
+    world.run(Change::CreateService {
+        id: id.clone(),
+        load_balancers: BTreeSet::from([arn.clone()]),
+        acceptance_required: false,
+        private_dns: None,
+        tags: Tags::new(),
+    });
+    let add = BTreeSet::from(["*".to_owned()]);
+    world.run(Change::ModifyServicePermissions { id: id.clone(), add, remove: BTreeSet::new() });
+    let name = world.state.services[&id].name.clone();
+    world.give_account(CONSUMER);
+    let endpoint = world.endpoint(&name, &["a"], false);
+
+    // Ranges alone: a group's members are not in the client's VPC. The public side is always held against them.
+    let node = world.state.load_balancers[&arn].nodes.values().next().unwrap().interface.clone();
+    let opening = Opening { traffic: Traffic::Tcp(443, 443), from: "172.31.0.0/20".parse().unwrap() };
+    let guard = Guard { name: node.to_string(), openings: BTreeSet::from([opening]) };
+    let plan = world.plan();
+    check(&plan);
+    let found = endpoint_filter(&world, &endpoint, &plan).guards;
+    assert_eq!(found.values().collect::<Vec<_>>(), [&guard]);
+    let device = format!("f{}", world.state.interfaces[&node].number);
+    assert_eq!(found.keys().collect::<Vec<_>>(), [&device]);
+    assert_eq!(nodes(&world, &arn, &plan)[0].guards, [("pub0".to_owned(), guard.clone())].into());
+
+    let set = Change::SetLoadBalancerGroups {
+        arn: arn.clone(),
+        groups: BTreeSet::from([inner]),
+        enforce_on_private_link: Some(false),
+    };
+    world.account = PROVIDER.into();
+    world.run(set);
+    let plan = world.plan();
+    assert!(endpoint_filter(&world, &endpoint, &plan).guards.is_empty());
+    assert_eq!(nodes(&world, &arn, &plan)[0].guards.len(), 1);
+}
+
+#[test]
 fn an_endpoint_that_is_not_available_forwards_nothing() {
     let (mut world, service) = World::with_service();
     let endpoint = world.endpoint(&service.name, &["a"], true);

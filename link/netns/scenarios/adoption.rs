@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kura_netns::{Changes, Fabric, Program, anchor_main};
+use kura_netns::{Changes, Error, Fabric, Program, anchor_main};
 
 use crate::{
     forwarding::with_forwarder,
-    traffic::{PATIENCE, connect, echo, ping, reaches},
+    traffic::{PATIENCE, connect, echo, ping, reaches, silent},
     world::{ENDPOINT, World, name, world},
 };
 
@@ -67,6 +67,36 @@ pub fn repair(state_dir: &Path) {
     let anchor = kura_netns::Anchor::connect(state_dir).unwrap().unwrap();
     anchor.create("stray").unwrap();
     assert_eq!(world.fabric().verify(&plan).unwrap().dropped, 1);
+}
+
+/// What fails in one namespace keeps the others from nothing, and is made once it can be.
+pub fn partly(state_dir: &Path) {
+    let mut world = World::up(state_dir);
+    let _seen = echo(world.fabric(), "eni-t", "0.0.0.0:8443");
+    let endpoint = format!("{ENDPOINT}:443");
+    // The loopback device cannot be removed: it is in the way of the link to the router, and nothing works without it.
+    let occupy = "ip link delete eth0; ip link set lo down; ip link set lo name eth0";
+    damage(&mut world, "eni-h2", occupy);
+    damage(&mut world, "eni-h1", "ip address flush dev eth0");
+    let plan = world.plan.clone();
+    let failed = world.fabric().verify(&plan).unwrap_err();
+    assert!(matches!(failed, Error::Partly(_)) && failed.to_string().contains("eni-h2"), "{failed}");
+    let unfinished: Vec<_> = world.fabric().unfinished().iter().cloned().collect();
+    assert_eq!(unfinished, [name("eni-h2"), name("vpc-c")]);
+    assert!(reaches(world.fabric(), "eni-h1", &endpoint), "what was broken elsewhere is repaired");
+
+    let rules = std::mem::take(&mut world.consumer().groups.get_mut("sg-ep").unwrap().ingress);
+    let shut = world.plan.clone();
+    world.fabric().reconcile(&shut).unwrap_err();
+    assert!(silent(world.fabric(), "eni-h1", &endpoint), "a change elsewhere is made");
+    world.consumer().groups.get_mut("sg-ep").unwrap().ingress = rules;
+
+    damage(&mut world, "eni-h2", "ip link set eth0 down; ip link set eth0 name lo");
+    let open = world.plan.clone();
+    world.fabric().reconcile(&open).unwrap();
+    assert!(world.fabric().unfinished().is_empty());
+    assert_eq!(world.fabric().verify(&open).unwrap(), Changes::default(), "nothing is left to do");
+    assert!(reaches(world.fabric(), "eni-h1", &endpoint));
 }
 
 /// Another daemon finds everything as it should be, and touches nothing.

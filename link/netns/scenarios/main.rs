@@ -60,6 +60,7 @@ fn run(scenario: &str, state_dir: &std::path::Path, rest: &[String]) {
         "revoked" => groups::revoked(state_dir),
         "idle" => groups::idle(state_dir),
         "repair" => adoption::repair(state_dir),
+        "partly" => adoption::partly(state_dir),
         "restart" => adoption::restart(state_dir),
         "crash" => adoption::crash(state_dir),
         "machine" => adoption::machine(state_dir),

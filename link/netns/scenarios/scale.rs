@@ -1,6 +1,6 @@
 //! How long it takes.
 
-use std::{path::Path, time::Instant};
+use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use kura_model::{
     Traffic,
@@ -35,6 +35,7 @@ fn plan(endpoints: u8) -> Plan {
         fronts: [("fab0".into(), ip("169.254.77.0")), ("eth0".into(), ip(NODE))].into(),
         listeners: [(443, NodeListener { targets: [target].into(), forwarder: false, idle_timeout: 350 })]
             .into(),
+        guards: BTreeMap::new(),
     };
     for number in 0..endpoints {
         let vpc = if number % 2 == 0 { "vpc-x" } else { "vpc-y" };
@@ -44,6 +45,7 @@ fn plan(endpoints: u8) -> Plan {
             inside: "eth0".into(),
             address: ip(&format!("172.31.11.{number}")),
             ports: [(443, port(&[("fab0", &far, &own)], false))].into(),
+            guards: BTreeMap::new(),
         };
         let address = format!("172.31.11.{number}");
         add_interface(&mut plan, vpc, &eni, &address, &["sg-ep"], Filter::Endpoint(filter));

@@ -156,6 +156,7 @@ pub fn world() -> Plan {
         inside: "eth0".into(),
         address: ip(ENDPOINT),
         ports: [(443, port(&[("fab0", "169.254.77.0", "169.254.77.1")], false))].into(),
+        guards: BTreeMap::new(),
     };
     add_interface(&mut plan, "vpc-c", "eni-e", ENDPOINT, &["sg-ep"], Filter::Endpoint(endpoint));
     router(&mut plan, "vpc-c").gateway =
@@ -183,6 +184,7 @@ pub fn world() -> Plan {
         fronts: [("fab0".into(), ip("169.254.77.0")), ("eth0".into(), ip(NODE))].into(),
         listeners: [(443, NodeListener { targets: [target].into(), forwarder: false, idle_timeout: 350 })]
             .into(),
+        guards: BTreeMap::new(),
     };
     add_interface(&mut plan, "vpc-p", "eni-n", NODE, &["sg-node"], Filter::Node(node));
     link(

@@ -30,9 +30,21 @@ pub enum Error {
     /// The process that carries bytes did not take its configuration.
     #[error("{0}")]
     Forwarder(String),
+    /// Some of what the plan says could not be done; all the rest stands.
+    #[error("{}; everything else is as it must be", some(.0))]
+    Partly(Vec<Error>),
     /// This process may not make namespaces.
     #[error("{0}")]
     Privileges(String),
+}
+
+/// The first few of many, in a line.
+fn some(errors: &[Error]) -> String {
+    let mut texts: Vec<_> = errors.iter().take(3).map(ToString::to_string).collect();
+    if let Some(more @ 1..) = errors.len().checked_sub(3) {
+        texts.push(format!("and {more} more"));
+    }
+    texts.join("; ")
 }
 
 /// Puts what was being done in front of what the kernel said.

@@ -1,6 +1,7 @@
 //! A plan, made to stand and kept standing.
 
 mod build;
+mod failures;
 mod links;
 mod sockets;
 
@@ -12,6 +13,7 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use failures::Failures;
 use kura_model::plan::{End, Link, NamespaceName, Plan};
 
 use crate::{
@@ -47,6 +49,10 @@ pub struct Fabric {
     standing: Option<Plan>,
     /// What each namespace's packet filter was when we last loaded it.
     filters: BTreeMap<NamespaceName, Loaded>,
+    /// Namespaces that could not be brought to the plan, and their neighbours.
+    unfinished: BTreeSet<NamespaceName>,
+    /// The forwarder did not take its configuration.
+    forwarder_failed: bool,
 }
 
 /// The ends of all links, by namespace.
@@ -73,18 +79,28 @@ impl Fabric {
                 filters.insert(NamespaceName(name), loaded);
             }
         }
-        Ok(Self { state_dir, program, anchor, standing: None, filters })
+        Ok(Self {
+            state_dir,
+            program,
+            anchor,
+            standing: None,
+            filters,
+            unfinished: BTreeSet::new(),
+            forwarder_failed: false,
+        })
     }
 
-    /// Makes the kernel look like the plan. Only what differs from the last plan is touched; the first time, all is
-    /// looked at.
+    /// Makes the kernel look like the plan. Only what differs from the last plan, and what could not be done then, is
+    /// touched; the first time, all is looked at.
     ///
     /// # Errors
-    /// At the first thing that cannot be made. What was made stands; the next call looks at everything.
+    /// [`Error::Partly`] when something could not be made in some namespaces, which [`Fabric::unfinished`] names: the
+    /// others are as the plan says. After any other error the next call looks at everything.
     pub fn reconcile(&mut self, plan: &Plan) -> Result<Changes, Error> {
         let Some(standing) = self.standing.take() else { return self.verify(plan) };
-        let touched = difference(&standing, plan);
-        self.build(plan, touched, standing.forwarders != plan.forwarders)
+        let mut touched = difference(&standing, plan);
+        touched.extend(self.unfinished.iter().cloned());
+        self.build(plan, touched, standing.forwarders != plan.forwarders || self.forwarder_failed)
     }
 
     /// Looks at everything that must stand, and repairs it.
@@ -106,19 +122,35 @@ impl Fabric {
     ) -> Result<Changes, Error> {
         let ends = ends(plan)?;
         let mut changes = Changes::default();
+        let mut failures = Failures::default();
         let (keep, drop): (Vec<_>, Vec<_>) =
             touched.into_iter().partition(|name| plan.namespaces.contains_key(name));
-        let keep = self.make(keep, &mut changes)?;
-        self.load_filters(plan, &keep, &mut changes)?;
-        links::make(&self.anchor, plan, &keep, &mut changes)?;
-        build::settle_all(plan, &ends, &keep, &mut changes)?;
-        self.load_fast(plan, &keep, &mut changes)?;
-        changes.dropped = self.drop_namespaces(&drop)?;
+        let mut keep = self.make(keep, &mut changes, &mut failures)?;
+        self.load_filters(plan, &keep, &mut changes, &mut failures)?;
+        keep.retain(|standing| !failures.failed(&standing.name));
+        links::make(&self.anchor, plan, &keep, &mut changes, &mut failures)?;
+        keep.retain(|standing| !failures.failed(&standing.name));
+        build::settle_all(plan, &ends, &keep, &mut changes, &mut failures)?;
+        self.load_fast(plan, &keep, &mut changes, &mut failures)?;
+        self.drop_namespaces(&drop, &mut changes, &mut failures);
         if forwarders {
-            changes.forwarders = forwarder::configure(&self.state_dir, &self.program, &plan.forwarders)?;
+            let configured = forwarder::configure(&self.state_dir, &self.program, &plan.forwarders);
+            self.forwarder_failed = configured.is_err();
+            match configured {
+                Ok(changed) => changes.forwarders = changed,
+                Err(error) => failures.fail_apart(error),
+            }
         }
         self.standing = Some(plan.clone());
-        Ok(changes)
+        let (unfinished, done) = failures.end();
+        self.unfinished = unfinished;
+        done.map(|()| changes)
+    }
+
+    /// The namespaces that could not be brought to the plan the last time, and those that wait for a link to them.
+    #[must_use]
+    pub fn unfinished(&self) -> &BTreeSet<NamespaceName> {
+        &self.unfinished
     }
 
     /// Becomes readable when the anchor has ended, and with it everything.
@@ -164,6 +196,17 @@ impl Fabric {
     /// When no such namespace stands, or `nft` fails.
     pub fn refused(&self, name: &NamespaceName) -> Result<Vec<Refused>, Error> {
         self.inside(name, || nft::refused().during(|| format!("read the refused flows of {}", name.0)))
+    }
+
+    /// The flows to a load balancer's node that its groups refused in the last ten minutes, in a namespace on the way
+    /// to it.
+    ///
+    /// # Errors
+    /// When no such namespace stands, or `nft` fails.
+    pub fn refused_on_the_way(&self, name: &NamespaceName, node: &str) -> Result<Vec<Refused>, Error> {
+        self.inside(name, || {
+            nft::refused_on_the_way(node).during(|| format!("read the refused flows of {}", name.0))
+        })
     }
 
     /// Whether the anchor has ended, and with it everything: then another fabric must be opened.

@@ -15,11 +15,14 @@ use crate::error::{During as _, Error};
 const MOST_THREADS: usize = 8;
 
 /// Does `work` on every item, on threads that are thrown away, so that it may move them into namespaces.
-/// Returns the results in the items' order; the first error ends the rest.
+/// Returns the results in the items' order; what fails on one item does not keep it from the others.
+///
+/// # Errors
+/// When a thread cannot be started.
 pub(crate) fn parallel<I: Sync, T: Send>(
     items: &[I],
     work: impl Fn(&I) -> Result<T, Error> + Sync,
-) -> Result<Vec<T>, Error> {
+) -> Result<Vec<Result<T, Error>>, Error> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<(usize, Result<T, Error>)>> = Mutex::new(Vec::with_capacity(items.len()));
@@ -30,10 +33,8 @@ pub(crate) fn parallel<I: Sync, T: Send>(
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(index) else { return };
+                    // Worked out before the lock is taken.
                     let result = work(item);
-                    if result.is_err() {
-                        next.store(items.len(), Ordering::Relaxed);
-                    }
                     lock().push((index, result));
                 }
             };
@@ -46,5 +47,5 @@ pub(crate) fn parallel<I: Sync, T: Send>(
     })?;
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+    Ok(results.into_iter().map(|(_, result)| result).collect())
 }

@@ -112,6 +112,7 @@ scenarios! {
     a_revoked_rule_keeps_live_flows "revoked"
     idle_connections_end_in_a_reset "idle"
     damage_is_repaired "repair"
+    one_namespaces_failure_is_its_own "partly"
     a_restarted_daemon_touches_nothing "restart"
     a_dead_anchor_leaves_nothing "crash"
     the_machine_is_untouched "machine"

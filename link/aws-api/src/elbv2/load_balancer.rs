@@ -14,6 +14,9 @@ use crate::{
     xml::Xml,
 };
 
+/// Whether its groups are asked about connections from endpoints.
+const ENFORCE: &str = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
+
 pub fn create(call: &mut Call<'_>) -> Answer {
     let name = call.params.need("Name")?;
     match call.params.text("Type").as_deref() {
@@ -109,13 +112,21 @@ pub fn delete(call: &mut Call<'_>) -> Answer {
 pub fn set_groups(call: &mut Call<'_>) -> Answer {
     let arn = LoadBalancerArn::new(call.params.need("LoadBalancerArn")?);
     let groups: Vec<String> = call.params.texts("SecurityGroups.member");
+    let enforce_on_private_link = match call.params.text(ENFORCE).as_deref() {
+        None => None,
+        Some("on") => Some(true),
+        Some("off") => Some(false),
+        Some(other) => return Err(Refusal::invalid(format!("{ENFORCE} must be on or off, not '{other}'"))),
+    };
     let change = Change::SetLoadBalancerGroups {
-        arn,
+        arn: arn.clone(),
         groups: groups.iter().map(|id| GroupId::from(id.as_str())).collect(),
+        enforce_on_private_link,
     };
     call.change(change)?;
     let mut x = Xml::query();
     x.texts("SecurityGroupIds", groups);
+    x.text(ENFORCE, enforces(find(call, arn.as_str())?));
     Ok(x)
 }
 
@@ -151,7 +162,11 @@ fn write(x: &mut Xml, state: &State, one: &LoadBalancer) {
             );
         });
     if !one.groups.is_empty() {
-        x.texts("SecurityGroups", &one.groups);
+        x.texts("SecurityGroups", &one.groups).text(ENFORCE, enforces(one));
     }
     x.text("IpAddressType", "ipv4");
+}
+
+fn enforces(one: &LoadBalancer) -> &'static str {
+    if one.enforces_on_private_link { "on" } else { "off" }
 }

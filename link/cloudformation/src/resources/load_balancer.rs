@@ -14,6 +14,8 @@ use super::{
 
 pub(super) struct LoadBalancer;
 
+/// Whether its groups are asked about connections from endpoints.
+const ENFORCE: &str = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
 const CROSS_ZONE: &str = "load_balancing.cross_zone.enabled";
 const PROTECTION: &str = "deletion_protection.enabled";
 
@@ -81,12 +83,7 @@ impl Handler for LoadBalancer {
                     Kind::Unsupported("capacity is not reserved"),
                 ),
                 Property::new("EnablePrefixForIpv6SourceNat", Kind::Unsupported(IPV6)),
-                Property::new(
-                    "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic",
-                    Kind::Unsupported(
-                        "connections of endpoints come over the fabric, which groups do not filter",
-                    ),
-                ),
+                Property::new(ENFORCE, Kind::Choice(&["off", "on"])),
                 Property::new("IpAddressType", Kind::Choice(&["ipv4"])),
                 Property::new("Ipv4IpamPoolId", Kind::Unsupported("there is no address manager")),
                 Property::new("LoadBalancerAttributes", Kind::Objects(ATTRIBUTE)),
@@ -184,7 +181,17 @@ impl Handler for LoadBalancer {
         let Some(stands) = work.state().load_balancers.get(id) else {
             return Err(Failure::elb("LoadBalancerNotFound", format!("Load balancer '{id}' not found")));
         };
-        let (arn, same_groups) = (stands.arn.clone(), stands.groups == groups(new));
+        if stands.groups.is_empty() && new.optional(ENFORCE) == Some("off") {
+            return Err(Failure::elb(
+                "InvalidConfigurationRequest",
+                format!("{ENFORCE} is about security groups, and load balancer '{id}' has none"),
+            ));
+        }
+        // On AWS too, what is not said is on.
+        let enforce = new.optional(ENFORCE) != Some("off");
+        let same_groups = stands.groups == groups(new)
+            && (stands.enforces_on_private_link == enforce || stands.groups.is_empty());
+        let arn = stands.arn.clone();
         if (stands.cross_zone, stands.deletion_protection) != wanted {
             work.elb(Change::ModifyLoadBalancer {
                 arn: arn.clone(),
@@ -193,7 +200,11 @@ impl Handler for LoadBalancer {
             })?;
         }
         if !same_groups {
-            work.elb(Change::SetLoadBalancerGroups { arn, groups: groups(new) })?;
+            work.elb(Change::SetLoadBalancerGroups {
+                arn,
+                groups: groups(new),
+                enforce_on_private_link: Some(enforce),
+            })?;
         }
         Ok(None)
     }

@@ -97,13 +97,22 @@ pub fn collect(
     fabric: &Fabric,
     trouble: Option<String>,
 ) -> Result<Report> {
+    let counters = |name: &NamespaceName| match fabric.counters(name) {
+        // It could not be made; `trouble` says why.
+        Err(_) if trouble.is_some() => Ok(BTreeMap::new()),
+        other => other,
+    };
+    // By counter: what load balancers' groups refused on the way to their nodes.
+    let mut on_the_way: BTreeMap<String, u64> = BTreeMap::new();
+    for (name, namespace) in &plan.namespaces {
+        if namespace.filter.guards().next().is_some() {
+            for (counter, count) in counters(name)? {
+                *on_the_way.entry(counter).or_default() += count.packets;
+            }
+        }
+    }
     let vpcs = state.vpcs.values().map(|vpc| {
-        let counters = match fabric.counters(&NamespaceName::router(&vpc.id)) {
-            Ok(counters) => counters,
-            // It could not be made; `trouble` says why.
-            Err(_) if trouble.is_some() => BTreeMap::new(),
-            Err(error) => return Err(error.into()),
-        };
+        let counters = counters(&NamespaceName::router(&vpc.id))?;
         let packets = |name: &str| counters.get(name).map_or(0, |counter| counter.packets);
         let interfaces = state.interfaces.values().filter(|interface| interface.vpc == vpc.id);
         Ok(Vpc {
@@ -124,7 +133,10 @@ pub fn collect(
                         groups: interface.groups.iter().map(ToString::to_string).collect(),
                         packets_to_public: packets(&format!("left-{}", interface.id)),
                         packets_refused_out: packets(&format!("refused-out-{}", interface.id)),
-                        packets_refused_in: packets(&format!("refused-in-{}", interface.id)),
+                        packets_refused_in: {
+                            let counter = format!("refused-in-{}", interface.id);
+                            packets(&counter) + on_the_way.get(&counter).copied().unwrap_or_default()
+                        },
                     }
                 })
                 .collect(),

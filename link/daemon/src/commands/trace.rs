@@ -95,10 +95,11 @@ fn text(trace: &Trace) -> String {
         }
         for node in &path.nodes {
             lines.push(format!("  node     {} in {} at {}", node.load_balancer, node.zone, node.address));
+            lines.extend(node.ingress.iter().map(|rule| format!("    ingress  {}", rule_text(rule))));
             if !node.groups_not_asked.is_empty() {
                 let groups = node.groups_not_asked.join(", ");
                 lines.push(format!(
-                    "    ingress  {groups} not asked: connections by endpoints pass beside; AWS asks"
+                    "    ingress  {groups} not asked: EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic is off"
                 ));
             }
             for target in &node.targets {

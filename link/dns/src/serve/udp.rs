@@ -1,4 +1,7 @@
 //! Datagrams.
+//!
+//! A query that is answered at once stays in the socket until its answer is out: whoever serves the socket after a
+//! death in between answers it again, and twice is better than never.
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -18,7 +21,7 @@ pub(super) async fn serve(socket: Arc<UdpSocket>, service: &Service) -> Infallib
     let mut waiting = JoinSet::new();
     loop {
         let received = tokio::select! {
-            received = socket.recv_from(&mut buffer) => received,
+            received = socket.peek_from(&mut buffer) => received,
             Some(_) = waiting.join_next() => continue,
         };
         let (length, peer) = match received {
@@ -29,9 +32,14 @@ pub(super) async fn serve(socket: Arc<UdpSocket>, service: &Service) -> Infallib
                 continue;
             }
         };
-        match service.step(&buffer[..length], Transport::Udp) {
-            Step::Nothing => {}
-            Step::Say(answer) => say(socket.send_to(&answer, peer).await, peer),
+        let step = service.step(&buffer[..length], Transport::Udp);
+        if let Step::Say(answer) = &step {
+            say(socket.send_to(answer, peer).await, peer);
+        }
+        // It is there, and nobody else reads.
+        let _ = socket.try_recv_from(&mut [0]);
+        match step {
+            Step::Nothing | Step::Say(_) => {}
             Step::Ask(question) => {
                 let socket = Arc::clone(&socket);
                 waiting.spawn(async move {

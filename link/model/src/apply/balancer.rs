@@ -76,6 +76,7 @@ impl Step<'_> {
             vpc,
             nodes: placed,
             groups,
+            enforces_on_private_link: true,
             cross_zone: false,
             deletion_protection: false,
             created: self.at,
@@ -85,7 +86,12 @@ impl Step<'_> {
         Ok(())
     }
 
-    pub(super) fn set_balancer_groups(&mut self, arn: &LoadBalancerArn, groups: BTreeSet<GroupId>) -> Result {
+    pub(super) fn set_balancer_groups(
+        &mut self,
+        arn: &LoadBalancerArn,
+        groups: BTreeSet<GroupId>,
+        enforce_on_private_link: Option<bool>,
+    ) -> Result {
         let balancer = self.balancer(arn)?;
         if balancer.groups.is_empty() || groups.is_empty() {
             return Err(Error::new(
@@ -102,7 +108,10 @@ impl Step<'_> {
                 interface.groups = groups.clone();
             }
         }
-        self.balancer_mut(arn)?.groups = groups;
+        let balancer = self.balancer_mut(arn)?;
+        balancer.groups = groups;
+        balancer.enforces_on_private_link =
+            enforce_on_private_link.unwrap_or(balancer.enforces_on_private_link);
         Ok(())
     }
 

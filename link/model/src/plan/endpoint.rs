@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Dial, End, EndpointFilter, EndpointPort, FabricNode, Filter, Forwarder, Link, Namespace, NamespaceName,
-    Plan, ProxyV2, fabric, node,
+    Device, Dial, End, EndpointFilter, EndpointPort, FabricNode, Filter, Forwarder, Guard, Link, Namespace,
+    NamespaceName, Plan, ProxyV2, fabric, guard, node,
     router::{self, INSIDE},
     view::{PlacedNode, View},
 };
@@ -17,7 +17,8 @@ pub(super) fn lay(view: &View<'_>, interface: &NetworkInterface, id: &EndpointId
     let routes = router::join(view, interface, plan);
     let endpoint = view.state.endpoints.get(id).filter(|found| found.state == EndpointState::Available);
     let ports = endpoint.map(|endpoint| ports(view, interface, endpoint, plan)).unwrap_or_default();
-    let filter = EndpointFilter { inside: INSIDE.to_owned(), address: interface.address, ports };
+    let guards = endpoint.map(|endpoint| guards(view, interface, endpoint)).unwrap_or_default();
+    let filter = EndpointFilter { inside: INSIDE.to_owned(), address: interface.address, ports, guards };
     let namespace = Namespace {
         forwards: true,
         local: BTreeSet::new(),
@@ -69,6 +70,16 @@ fn ports(
         });
     }
     ports
+}
+
+/// Here, since what the node sees is the endpoint's address on their link, and no client's.
+fn guards(view: &View<'_>, interface: &NetworkInterface, endpoint: &Endpoint) -> BTreeMap<Device, Guard> {
+    let nodes = view.nodes_for(endpoint, interface).filter(|node| node.balancer.enforces_on_private_link);
+    let guards = nodes.filter_map(|node| {
+        let guard = guard::before(view, node.balancer, node.interface)?;
+        Some((node::fabric_device(node.interface), guard))
+    });
+    guards.collect()
 }
 
 fn dial(view: &View<'_>, node: PlacedNode<'_>, group: &crate::TargetGroup) -> Vec<Dial> {

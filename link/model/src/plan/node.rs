@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Device, Dial, Filter, Forwarder, Namespace, NamespaceName, NodeFilter, NodeListener, Plan, ProxyV2,
-    Route, To, fabric,
+    Route, To, fabric, guard,
     public::{self, MAIN},
     router::{self, INSIDE},
     view::{Place, PlacedNode, View},
@@ -31,7 +31,16 @@ pub(super) fn lay(view: &View<'_>, interface: &NetworkInterface, arn: &LoadBalan
     let balancer = view.state.load_balancers.get(arn);
     let node = balancer.and_then(|balancer| view.node(balancer, view.zone(interface)?));
     let listeners = node.map(|node| listeners(view, node, plan)).unwrap_or_default();
-    let filter = NodeFilter { inside: INSIDE.to_owned(), address: interface.address, fronts, listeners };
+    // By the other fronts come those who passed one at their endpoint or at the router.
+    let public = node.filter(|_| fronts.contains_key(PUBLIC));
+    let guard = public.and_then(|node| guard::before(view, node.balancer, interface));
+    let filter = NodeFilter {
+        inside: INSIDE.to_owned(),
+        address: interface.address,
+        fronts,
+        listeners,
+        guards: guard.map(|guard| (PUBLIC.to_owned(), guard)).into_iter().collect(),
+    };
     let namespace = Namespace {
         forwards: true,
         local: interface.public_address.into_iter().collect(),

@@ -48,18 +48,23 @@ fn go(
         let found = view.state.interface_at(&vpc.id, to).filter(|found| view.stands(found));
         let found = found.ok_or_else(|| nobody(to, vpc.id.as_str()))?;
         pass(view, found, Direction::Ingress, from.address, port, &mut path.ingress)?;
-        return Ok((Verdict::Private, arrive(view, found, port, path)?));
+        return Ok((Verdict::Private, arrive(view, found, from.address, port, path)?));
     }
     let public = leave(view, from, path)?;
     pass(view, from, Direction::Egress, to, port, &mut path.egress)?;
     let mut holders = view.state.interfaces.values().filter(|found| view.stands(found));
     let found = holders.find(|found| found.public_address == Some(to));
     let found = found.ok_or_else(|| nobody(to, "the public side"))?;
-    if matches!(found.holder, Holder::Instance(..)) {
-        route(view, found, public)?;
-        pass(view, found, Direction::Ingress, public, port, &mut path.ingress)?;
+    match &found.holder {
+        Holder::Instance(..) => {
+            route(view, found, public)?;
+            pass(view, found, Direction::Ingress, public, port, &mut path.ingress)?;
+        }
+        Holder::LoadBalancer(_) => take(view, found, public, port, &mut path.ingress)?,
+        // None has a public address.
+        Holder::Endpoint(_) => {}
     }
-    Ok((Verdict::Public, arrive(view, found, port, path)?))
+    Ok((Verdict::Public, arrive(view, found, public, port, path)?))
 }
 
 /// Out of the VPC by its gateway; returns the public address the connection then comes from.
@@ -100,17 +105,23 @@ fn route(view: &View<'_>, from: &NetworkInterface, to: Ipv4Addr) -> Result<Route
 }
 
 /// What happens at the interface a connection has come to: who takes it.
-fn arrive(view: &View<'_>, at: &NetworkInterface, port: u16, path: &mut Path) -> Result<String, Refusal> {
+fn arrive(
+    view: &View<'_>,
+    at: &NetworkInterface,
+    from: Ipv4Addr,
+    port: u16,
+    path: &mut Path,
+) -> Result<String, Refusal> {
     match &at.holder {
         Holder::Instance(id, _) => Ok(format!("it reaches the instance {id}")),
         Holder::LoadBalancer(arn) => {
             let balancer = view.state.load_balancers.get(arn).ok_or_else(|| gone(arn.as_str()))?;
             let node = view.zone(at).and_then(|zone| view.node(balancer, zone));
             let node = node.ok_or_else(|| gone(arn.as_str()))?;
-            balance(view, node, port, path)?;
+            balance(view, node, None, port, path)?;
             Ok(format!("it reaches a target of the load balancer {}", balancer.name))
         }
-        Holder::Endpoint(id) => enter(view, at, id, port, path),
+        Holder::Endpoint(id) => enter(view, at, id, from, port, path),
     }
 }
 
@@ -119,6 +130,7 @@ fn enter(
     view: &View<'_>,
     at: &NetworkInterface,
     id: &EndpointId,
+    from: Ipv4Addr,
     port: u16,
     path: &mut Path,
 ) -> Result<String, Refusal> {
@@ -146,25 +158,39 @@ fn enter(
         ));
     }
     for node in listening {
-        balance(view, node, port, path)?;
+        balance(view, node, Some(from), port, path)?;
     }
     Ok(format!("it reaches a target of the service {} through {id}", endpoint.service_name))
 }
 
-/// From a node to its targets.
-fn balance(view: &View<'_>, node: PlacedNode<'_>, port: u16, path: &mut Path) -> Result<(), Refusal> {
+/// Into a node and from it to its targets. `client` is who comes by an endpoint, as its own VPC knows it.
+fn balance(
+    view: &View<'_>,
+    node: PlacedNode<'_>,
+    client: Option<Ipv4Addr>,
+    port: u16,
+    path: &mut Path,
+) -> Result<(), Refusal> {
     let mut hop = NodeHop {
         load_balancer: node.balancer.arn.to_string(),
         zone: node.zone.to_owned(),
         address: node.interface.address,
-        groups_not_asked: match path.endpoint {
-            Some(_) => node.balancer.groups.iter().map(ToString::to_string).collect(),
-            None => Vec::new(),
-        },
+        ingress: None,
+        groups_not_asked: Vec::new(),
         listener: None,
         targets: Vec::new(),
     };
-    let result = targets(view, node, port, &mut hop);
+    let taken = match client {
+        Some(client) if node.balancer.enforces_on_private_link => {
+            take(view, node.interface, client, port, &mut hop.ingress)
+        }
+        Some(_) => {
+            hop.groups_not_asked = node.balancer.groups.iter().map(ToString::to_string).collect();
+            Ok(())
+        }
+        None => Ok(()),
+    };
+    let result = taken.and_then(|()| targets(view, node, port, &mut hop));
     path.nodes.push(hop);
     result
 }
@@ -234,6 +260,22 @@ fn pass(
     hop: &mut Option<RuleHop>,
 ) -> Result<(), Refusal> {
     let hop = hop.insert(rules::look(view, interface, direction, other, port));
+    judge(hop, direction, other, port, ", or its group,")
+}
+
+/// Writes down what the groups of a load balancer's node say to a client of another network; a refusal if they refuse.
+fn take(
+    view: &View<'_>,
+    node: &NetworkInterface,
+    client: Ipv4Addr,
+    port: u16,
+    hop: &mut Option<RuleHop>,
+) -> Result<(), Refusal> {
+    let hop = hop.insert(rules::look_beyond(view, node, client, port));
+    judge(hop, Direction::Ingress, client, port, " (its groups mean nothing to another network's)")
+}
+
+fn judge(hop: &RuleHop, direction: Direction, other: Ipv4Addr, port: u16, or: &str) -> Result<(), Refusal> {
     if hop.is_allowed {
         return Ok(());
     }
@@ -242,7 +284,7 @@ fn pass(
         Direction::Egress => "out to",
     };
     let groups = hop.groups.join(", ");
-    let advice = rules::advice(hop, direction, other, port);
+    let advice = rules::advice(hop, direction, other, port, or);
     Err((format!("no rule of {groups} on {} lets TCP {port} {side} {other}", hop.interface), advice))
 }
 

@@ -13,11 +13,27 @@ pub(super) fn look(
     other: Ipv4Addr,
     port: u16,
 ) -> RuleHop {
-    let groups = || interface.groups.iter().filter_map(|id| view.state.groups.get(id));
-    let rules = groups().flat_map(|group| group.rules.values());
-    let rule = rules.filter(|rule| rule.direction == direction).find(|rule| {
-        is_about(&rule.allows.traffic, port) && is_with(view, interface, &rule.allows.peer, other)
-    });
+    find(view, interface, direction, port, |peer| is_with(view, interface, peer, other))
+}
+
+/// What the groups of a load balancer's node say to a client of another network, whom no group means.
+pub(super) fn look_beyond(view: &View<'_>, node: &NetworkInterface, client: Ipv4Addr, port: u16) -> RuleHop {
+    find(view, node, Direction::Ingress, port, |peer| match peer {
+        Peer::Cidr(range) => range.contains(&client),
+        Peer::Group(_) => false,
+    })
+}
+
+fn find(
+    view: &View<'_>,
+    interface: &NetworkInterface,
+    direction: Direction,
+    port: u16,
+    is_with: impl Fn(&Peer) -> bool,
+) -> RuleHop {
+    let groups = interface.groups.iter().filter_map(|id| view.state.groups.get(id));
+    let mut rules = groups.flat_map(|group| group.rules.values()).filter(|rule| rule.direction == direction);
+    let rule = rules.find(|rule| is_about(&rule.allows.traffic, port) && is_with(&rule.allows.peer));
     RuleHop {
         interface: interface.id.to_string(),
         groups: interface.groups.iter().map(ToString::to_string).collect(),
@@ -27,14 +43,15 @@ pub(super) fn look(
 }
 
 /// What to do so that the groups of an interface allow it.
-pub(super) fn advice(hop: &RuleHop, direction: Direction, other: Ipv4Addr, port: u16) -> String {
+/// `or` says what else might be named than the address.
+pub(super) fn advice(hop: &RuleHop, direction: Direction, other: Ipv4Addr, port: u16, or: &str) -> String {
     let (verb, side) = match direction {
         Direction::Ingress => ("authorize-security-group-ingress", "from"),
         Direction::Egress => ("authorize-security-group-egress", "to"),
     };
     let group = hop.groups.first().map_or("", String::as_str);
     format!(
-        "allow TCP {port} {side} {other}, or its group, in a group of {}: aws ec2 {verb} --group-id {group} \
+        "allow TCP {port} {side} {other}{or} in a group of {}: aws ec2 {verb} --group-id {group} \
          --ip-permissions IpProtocol=tcp,FromPort={port},ToPort={port},IpRanges='[{{CidrIp={other}/32}}]'",
         hop.interface
     )

@@ -81,7 +81,7 @@ impl Anchor {
     /// When the kernel makes no more namespaces.
     pub fn create(&self, name: &str) -> Result<(OwnedFd, bool), Error> {
         match self.ask(&Request::Create(checked(name)?))? {
-            Reply::Namespace { made, descriptor } => Ok((descriptor, made)),
+            Reply::Descriptor { made, descriptor } => Ok((descriptor, made)),
             other => Err(unexpected(&other)),
         }
     }
@@ -92,7 +92,42 @@ impl Anchor {
     /// When there is none of that name.
     pub fn open(&self, name: &str) -> Result<OwnedFd, Error> {
         match self.ask(&Request::Open(checked(name)?))? {
-            Reply::Namespace { descriptor, .. } => Ok(descriptor),
+            Reply::Descriptor { descriptor, .. } => Ok(descriptor),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Keeps a socket with a namespace, so that what comes to it waits while nobody reads it. The label has up to 256
+    /// bytes.
+    ///
+    /// # Errors
+    /// When there is no namespace of that name.
+    pub fn keep(&self, name: &str, label: &str, socket: BorrowedFd<'_>) -> Result<(), Error> {
+        match self.ask_with(&Request::Keep(checked(name)?, label.to_owned()), Some(socket))? {
+            Reply::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// A copy of a socket that is kept with a namespace; `None` if there is none.
+    ///
+    /// # Errors
+    /// When the anchor has ended.
+    pub fn kept(&self, name: &str, label: &str) -> Result<Option<OwnedFd>, Error> {
+        match self.ask(&Request::Kept(checked(name)?, label.to_owned()))? {
+            Reply::Descriptor { descriptor, .. } => Ok(Some(descriptor)),
+            Reply::Done => Ok(None),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Keeps a socket no more, if it was kept.
+    ///
+    /// # Errors
+    /// When the anchor has ended.
+    pub fn close(&self, name: &str, label: &str) -> Result<(), Error> {
+        match self.ask(&Request::Close(checked(name)?, label.to_owned()))? {
+            Reply::Done => Ok(()),
             other => Err(unexpected(&other)),
         }
     }
@@ -150,8 +185,12 @@ impl Anchor {
     }
 
     fn ask(&self, request: &Request) -> Result<Reply, Error> {
+        self.ask_with(request, None)
+    }
+
+    fn ask_with(&self, request: &Request, descriptor: Option<BorrowedFd<'_>>) -> Result<Reply, Error> {
         let what = || format!("ask the anchor, process {}", self.pid());
-        send(&self.socket, &request.encode(), None).during(what)?;
+        send(&self.socket, &request.encode(), descriptor).during(what)?;
         Reply::receive(&self.socket).during(what)
     }
 }

@@ -1,7 +1,8 @@
 //! The process that holds the namespaces.
 //!
 //! A namespace lives as long as something refers to it. A name under `/run/netns` would be a mount that outlives
-//! a crash; here one process holds a descriptor for each, so that the end of that process is the end of all of them.
+//! a crash; here one process holds a descriptor for each, so that the end of that process is the end of all of them. It also
+//! holds sockets whose readers may die: what comes to them meanwhile waits for the next one.
 
 mod client;
 mod protocol;

@@ -32,6 +32,12 @@ pub(super) enum Request {
     Drop(String),
     /// Keep a few bytes with a namespace, as long as it stands.
     Note(String, String),
+    /// Keep the socket that comes along with a namespace, as long as it stands, by a label.
+    Keep(String, String),
+    /// Hand over a copy of a socket that is kept; done if there is none.
+    Kept(String, String),
+    /// Close a socket that is kept, if it is.
+    Close(String, String),
     /// Name every namespace, with its note.
     List,
     /// End.
@@ -45,6 +51,9 @@ impl Request {
             Self::Open(name) => (b'o', name.as_str(), ""),
             Self::Drop(name) => (b'd', name.as_str(), ""),
             Self::Note(name, note) => (b'n', name.as_str(), note.as_str()),
+            Self::Keep(name, label) => (b'k', name.as_str(), label.as_str()),
+            Self::Kept(name, label) => (b's', name.as_str(), label.as_str()),
+            Self::Close(name, label) => (b'x', name.as_str(), label.as_str()),
             Self::List => (b'l', "", ""),
             Self::Quit => (b'q', "", ""),
         };
@@ -67,6 +76,9 @@ impl Request {
             b'o' => Self::Open(named()?),
             b'd' => Self::Drop(named()?),
             b'n' => Self::Note(named()?, note.to_owned()),
+            b'k' => Self::Keep(named()?, note.to_owned()),
+            b's' => Self::Kept(named()?, note.to_owned()),
+            b'x' => Self::Close(named()?, note.to_owned()),
             b'l' => Self::List,
             b'q' => Self::Quit,
             _ => return None,
@@ -84,8 +96,8 @@ pub(super) fn is_name(name: &str) -> bool {
 pub(super) enum Reply {
     /// Done; for a list, its end.
     Done,
-    /// A namespace's descriptor, and whether it was made just now.
-    Namespace { made: bool, descriptor: OwnedFd },
+    /// A namespace's descriptor, and whether it was made just now; or a socket's.
+    Descriptor { made: bool, descriptor: OwnedFd },
     /// A line of a list.
     Listed { name: String, note: String },
     /// Why not.
@@ -96,7 +108,7 @@ impl Reply {
     pub(super) fn send(&self, socket: impl AsFd) -> io::Result<()> {
         match self {
             Self::Done => send(socket, b".", None),
-            Self::Namespace { made, descriptor } => {
+            Self::Descriptor { made, descriptor } => {
                 send(socket, if *made { b"+" } else { b"=" }, Some(descriptor.as_fd()))
             }
             Self::Listed { name, note } => send(socket, format!("#{name}\0{note}").as_bytes(), None),
@@ -119,8 +131,8 @@ impl Reply {
         let text = std::str::from_utf8(rest).map_err(|_| ill())?;
         Ok(match (tag, descriptor) {
             (b'.', None) => Self::Done,
-            (b'+', Some(descriptor)) => Self::Namespace { made: true, descriptor },
-            (b'=', Some(descriptor)) => Self::Namespace { made: false, descriptor },
+            (b'+', Some(descriptor)) => Self::Descriptor { made: true, descriptor },
+            (b'=', Some(descriptor)) => Self::Descriptor { made: false, descriptor },
             (b'#', None) => {
                 let (name, note) = text.split_once('\0').ok_or_else(ill)?;
                 Self::Listed { name: name.into(), note: note.into() }
@@ -176,6 +188,9 @@ mod tests {
             Request::Open("public".into()),
             Request::Drop("eni-1".into()),
             Request::Note("eni-1".into(), "a note".into()),
+            Request::Keep("vpc-0a".into(), "udp 10.0.0.2:53".into()),
+            Request::Kept("vpc-0a".into(), "udp 10.0.0.2:53".into()),
+            Request::Close("vpc-0a".into(), "udp 10.0.0.2:53".into()),
             Request::List,
             Request::Quit,
         ] {
@@ -185,7 +200,7 @@ mod tests {
 
     #[test]
     fn garbage_is_no_request() {
-        for bytes in [&b""[..], b"c", b"c\0", b"cvpc", b"c../x\0", b"x\0", b"c\xff\0"] {
+        for bytes in [&b""[..], b"c", b"c\0", b"cvpc", b"c../x\0", b"x\0", b"z\0", b"c\xff\0"] {
             assert_eq!(Request::decode(bytes), None, "{bytes:?}");
         }
         let long = [b"c".to_vec(), vec![b'a'; NAME_BYTES + 1], vec![0]].concat();

@@ -28,6 +28,8 @@ use crate::{
 struct Held {
     descriptor: OwnedFd,
     note: String,
+    /// By their labels.
+    sockets: BTreeMap<String, OwnedFd>,
 }
 
 type Namespaces = Mutex<BTreeMap<String, Held>>;
@@ -119,11 +121,8 @@ pub(super) fn address(directory: &OwnedFd) -> Result<SocketAddrUnix, Error> {
 /// Answers one connection until it hangs up.
 fn serve(peer: &OwnedFd, namespaces: &Namespaces, quit: &OwnedFd) {
     loop {
-        let request = match receive(peer) {
-            Ok(Some((bytes, None))) => Request::decode(&bytes),
-            _ => return,
-        };
-        let Some(request) = request else { return };
+        let Ok(Some((bytes, socket))) = receive(peer) else { return };
+        let Some(request) = Request::decode(&bytes) else { return };
         let sent = match request {
             Request::List => list(peer, namespaces),
             Request::Quit => {
@@ -131,7 +130,7 @@ fn serve(peer: &OwnedFd, namespaces: &Namespaces, quit: &OwnedFd) {
                 let _ = rustix::io::write(quit, &1_u64.to_ne_bytes());
                 return;
             }
-            other => answer(other, namespaces).send(peer),
+            other => answer(other, socket, namespaces).send(peer),
         };
         if sent.is_err() {
             return;
@@ -150,13 +149,14 @@ fn list(peer: &OwnedFd, namespaces: &Namespaces) -> io::Result<()> {
     Reply::Done.send(peer)
 }
 
-fn answer(request: Request, namespaces: &Namespaces) -> Reply {
+fn answer(request: Request, socket: Option<OwnedFd>, namespaces: &Namespaces) -> Reply {
     let lock = || namespaces.lock().unwrap_or_else(PoisonError::into_inner);
     let missing = |name: &str| Reply::Refused(format!("no namespace {name} stands"));
-    let hand_over = |held: &Held, made| match held.descriptor.try_clone() {
-        Ok(descriptor) => Reply::Namespace { made, descriptor },
+    let copy = |descriptor: &OwnedFd, made| match descriptor.try_clone() {
+        Ok(descriptor) => Reply::Descriptor { made, descriptor },
         Err(error) => Reply::Refused(format!("copy a descriptor: {error}")),
     };
+    let hand_over = |held: &Held, made| copy(&held.descriptor, made);
     match request {
         Request::Create(name) => {
             if let Some(held) = lock().get(&name) {
@@ -166,7 +166,8 @@ fn answer(request: Request, namespaces: &Namespaces) -> Reply {
             match make() {
                 Ok(descriptor) => {
                     let mut all = lock();
-                    let held = all.entry(name).or_insert(Held { descriptor, note: String::new() });
+                    let new = Held { descriptor, note: String::new(), sockets: BTreeMap::new() };
+                    let held = all.entry(name).or_insert(new);
                     hand_over(held, true)
                 }
                 Err(error) => Reply::Refused(format!("make namespace {name}: {error}")),
@@ -187,6 +188,25 @@ fn answer(request: Request, namespaces: &Namespaces) -> Reply {
             }
             None => missing(&name),
         },
+        Request::Keep(name, label) => match (lock().get_mut(&name), socket) {
+            (Some(held), Some(socket)) => {
+                held.sockets.insert(label, socket);
+                Reply::Done
+            }
+            (Some(_), None) => Reply::Refused("no socket came along".into()),
+            (None, _) => missing(&name),
+        },
+        Request::Kept(name, label) => {
+            let all = lock();
+            let kept = all.get(&name).and_then(|held| held.sockets.get(&label));
+            kept.map_or(Reply::Done, |socket| copy(socket, false))
+        }
+        Request::Close(name, label) => {
+            if let Some(held) = lock().get_mut(&name) {
+                held.sockets.remove(&label);
+            }
+            Reply::Done
+        }
         Request::List | Request::Quit => Reply::Done,
     }
 }

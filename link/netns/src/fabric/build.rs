@@ -1,10 +1,13 @@
 //! Namespaces, their packet filters, and what is built on their devices.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::{
+    collections::BTreeSet,
+    os::fd::{AsFd as _, OwnedFd},
+};
 
-use kura_model::plan::{Filter, Namespace, NamespaceName, Plan};
+use kura_model::plan::{End, Filter, Namespace, NamespaceName, Plan, To};
 
-use super::{Changes, Ends, Fabric};
+use super::{Changes, Ends, Fabric, Failures};
 use crate::{
     error::Error,
     inside::enter,
@@ -25,6 +28,7 @@ impl Fabric {
         &self,
         names: Vec<NamespaceName>,
         changes: &mut Changes,
+        failures: &mut Failures,
     ) -> Result<Vec<Standing>, Error> {
         let made = parallel(&names, |name| {
             // A connection of its own each: the anchor makes them at the same time.
@@ -33,9 +37,11 @@ impl Fabric {
             anchor.create(&name.0)
         })?;
         let mut standing = Vec::with_capacity(names.len());
-        for (name, (descriptor, made)) in names.into_iter().zip(made) {
-            changes.made += usize::from(made);
-            standing.push(Standing { name, descriptor });
+        for (name, made) in names.into_iter().zip(made) {
+            if let Some((descriptor, made)) = failures.take(&name, made) {
+                changes.made += usize::from(made);
+                standing.push(Standing { name, descriptor });
+            }
         }
         Ok(standing)
     }
@@ -46,6 +52,7 @@ impl Fabric {
         plan: &Plan,
         standing: &[Standing],
         changes: &mut Changes,
+        failures: &mut Failures,
     ) -> Result<(), Error> {
         let results = parallel(standing, |Standing { name, descriptor }| {
             let Some(namespace) = plan.namespaces.get(name) else { return Ok((None, 0)) };
@@ -55,9 +62,11 @@ impl Fabric {
             changed += loads;
             Ok((loaded, changed))
         })?;
-        for (Standing { name, .. }, (loaded, changed)) in standing.iter().zip(results) {
-            changes.changed += changed;
-            self.remember(name, loaded)?;
+        for (Standing { name, .. }, result) in standing.iter().zip(results) {
+            if let Some((loaded, changed)) = failures.take(name, result) {
+                changes.changed += changed;
+                self.remember(name, loaded)?;
+            }
         }
         Ok(())
     }
@@ -68,6 +77,7 @@ impl Fabric {
         plan: &Plan,
         standing: &[Standing],
         changes: &mut Changes,
+        failures: &mut Failures,
     ) -> Result<(), Error> {
         let is_router =
             |name| matches!(plan.namespaces.get(name), Some(Namespace { filter: Filter::Router(_), .. }));
@@ -81,7 +91,7 @@ impl Fabric {
             nft::apply_fast(&name.0, &namespace.filter, &devices, last.clone()).map(Some)
         })?;
         for (Standing { name, .. }, result) in routers.iter().zip(results) {
-            if let Some((loaded, changed)) = result {
+            if let Some((loaded, changed)) = failures.take(name, result).flatten() {
                 changes.changed += changed;
                 self.remember(name, loaded)?;
             }
@@ -103,18 +113,34 @@ impl Fabric {
         Ok(())
     }
 
-    /// Ends what runs in namespaces, and them; says how many.
-    pub(super) fn drop_namespaces(&mut self, names: &[NamespaceName]) -> Result<usize, Error> {
-        if names.is_empty() {
-            return Ok(0);
+    /// Ends what runs in namespaces, and them.
+    pub(super) fn drop_namespaces(
+        &mut self,
+        names: &[NamespaceName],
+        changes: &mut Changes,
+        failures: &mut Failures,
+    ) {
+        let mut held = Vec::with_capacity(names.len());
+        for name in names {
+            let opened = self.anchor.open(&name.0).and_then(|descriptor| {
+                let number = workloads::number(&descriptor)?;
+                Ok((name, descriptor, number))
+            });
+            held.extend(failures.take(name, opened));
         }
-        let held = names.iter().map(|name| self.anchor.open(&name.0)).collect::<Result<Vec<_>, _>>()?;
-        let namespaces = held.iter().map(workloads::number).collect::<Result<_, _>>()?;
-        workloads::end(&Which { namespaces: &namespaces, state_dir: None })?;
-        for (name, descriptor) in names.iter().zip(held) {
-            self.drop_namespace(name, &descriptor)?;
+        let end = |namespaces: BTreeSet<u64>| {
+            if namespaces.is_empty() {
+                return Ok(0);
+            }
+            workloads::end(&Which { namespaces: &namespaces, state_dir: None })
+        };
+        // All at once, and one by one only where a process does not end.
+        let all_ended = end(held.iter().map(|(_, _, number)| *number).collect()).is_ok();
+        for (name, descriptor, number) in held {
+            let ended = if all_ended { Ok(0) } else { end(BTreeSet::from([number])) };
+            let dropped = ended.and_then(|_| self.drop_namespace(name, &descriptor));
+            changes.dropped += usize::from(failures.take(name, dropped).is_some());
         }
-        Ok(names.len())
     }
 
     fn drop_namespace(&mut self, name: &NamespaceName, descriptor: &OwnedFd) -> Result<(), Error> {
@@ -128,20 +154,42 @@ impl Fabric {
     }
 }
 
-/// Addresses, routes and rules, once all devices are there.
+/// Addresses, routes and rules, once all devices are there; what goes by a device that is not there is left out.
 pub(super) fn settle_all(
     plan: &Plan,
     ends: &Ends<'_>,
     standing: &[Standing],
     changes: &mut Changes,
+    failures: &mut Failures,
 ) -> Result<(), Error> {
+    let seen: &Failures = failures;
     let results = parallel(standing, |Standing { name, descriptor }| {
         let (Some(namespace), Some(ends)) = (plan.namespaces.get(name), ends.get(name)) else { return Ok(0) };
         enter(descriptor.as_fd())?;
-        kernel::settle(namespace, ends).map_err(|failure| system(name, failure))
+        let there: Vec<&End> =
+            ends.iter().copied().filter(|end| !seen.is_broken(name, &end.device)).collect();
+        let settled = if there.len() == ends.len() {
+            kernel::settle(namespace, ends)
+        } else {
+            kernel::settle(&without_broken(namespace, name, seen), &there)
+        };
+        settled.map_err(|failure| system(name, failure))
     })?;
-    changes.changed += results.into_iter().sum::<usize>();
+    for (Standing { name, .. }, result) in standing.iter().zip(results) {
+        changes.changed += failures.take(name, result).unwrap_or_default();
+    }
     Ok(())
+}
+
+/// What a namespace can be while some of its links do not stand.
+fn without_broken(namespace: &Namespace, name: &NamespaceName, failures: &Failures) -> Namespace {
+    let mut namespace = namespace.clone();
+    namespace.routes.retain(|route| match &route.to {
+        To::Device(device, _) => !failures.is_broken(name, device),
+        To::Unreachable => true,
+    });
+    namespace.tables.retain(|device, _| !failures.is_broken(name, device));
+    namespace
 }
 
 pub(super) fn system(name: &NamespaceName, (action, source): (String, std::io::Error)) -> Error {

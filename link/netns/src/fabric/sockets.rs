@@ -2,7 +2,7 @@
 
 use std::{
     net::{SocketAddrV4, TcpListener, UdpSocket},
-    os::fd::AsFd as _,
+    os::fd::{AsFd as _, OwnedFd},
 };
 
 use kura_model::plan::NamespaceName;
@@ -12,6 +12,9 @@ use crate::{
     error::{During as _, Error},
     inside::inside,
 };
+
+/// What the buffer of a UDP socket that is kept is asked to hold; the kernel gives what an unprivileged user may have.
+const BUFFER_BYTES: usize = 1 << 20;
 
 impl Fabric {
     /// Runs `work` on a thread inside a namespace.
@@ -45,4 +48,63 @@ impl Fabric {
             TcpListener::bind(address).during(|| format!("listen on TCP {address} in namespace {}", name.0))
         })
     }
+
+    /// As [`Fabric::udp_socket`], but the anchor keeps a copy: what comes while nobody reads waits, and whoever asks for
+    /// the same socket later, another daemon too, gets this one.
+    ///
+    /// # Errors
+    /// When no such namespace stands, or it has no such address.
+    pub fn kept_udp_socket(&self, name: &NamespaceName, address: SocketAddrV4) -> Result<UdpSocket, Error> {
+        let socket = self.kept(name, &udp(address), || {
+            let socket = self.udp_socket(name, address)?;
+            rustix::net::sockopt::set_socket_recv_buffer_size(&socket, BUFFER_BYTES)
+                .during(|| "make room in a socket".into())?;
+            Ok(socket.into())
+        });
+        socket.map(UdpSocket::from)
+    }
+
+    /// As [`Fabric::tcp_listener`], kept as [`Fabric::kept_udp_socket`].
+    ///
+    /// # Errors
+    /// When no such namespace stands, or it has no such address.
+    pub fn kept_tcp_listener(
+        &self,
+        name: &NamespaceName,
+        address: SocketAddrV4,
+    ) -> Result<TcpListener, Error> {
+        let socket = self.kept(name, &tcp(address), || Ok(self.tcp_listener(name, address)?.into()));
+        socket.map(TcpListener::from)
+    }
+
+    /// The anchor keeps the sockets of an address no more: they end with their readers.
+    ///
+    /// # Errors
+    /// When the anchor has ended.
+    pub fn let_go(&self, name: &NamespaceName, address: SocketAddrV4) -> Result<(), Error> {
+        self.anchor.close(&name.0, &udp(address))?;
+        self.anchor.close(&name.0, &tcp(address))
+    }
+
+    fn kept(
+        &self,
+        name: &NamespaceName,
+        label: &str,
+        make: impl FnOnce() -> Result<OwnedFd, Error>,
+    ) -> Result<OwnedFd, Error> {
+        if let Some(socket) = self.anchor.kept(&name.0, label)? {
+            return Ok(socket);
+        }
+        let socket = make()?;
+        self.anchor.keep(&name.0, label, socket.as_fd())?;
+        Ok(socket)
+    }
+}
+
+fn udp(address: SocketAddrV4) -> String {
+    format!("udp {address}")
+}
+
+fn tcp(address: SocketAddrV4) -> String {
+    format!("tcp {address}")
 }

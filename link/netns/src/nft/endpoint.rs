@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kura_model::plan::{EndpointFilter, EndpointPort};
 
 use super::{
-    DNAT_HOOK, FORWARD_HOOK, INPUT_HOOK, Rules, SNAT_HOOK, TABLE, braces, choose, device, idle, known,
+    DNAT_HOOK, FORWARD_HOOK, INPUT_HOOK, Rules, SNAT_HOOK, TABLE, braces, choose, device, guard, idle, known,
     longest, table::Table,
 };
 use crate::error::Error;
@@ -14,14 +14,23 @@ pub(super) fn compile(filter: &EndpointFilter) -> Result<Rules, Error> {
     let inside = device(&filter.inside)?;
     let address = filter.address;
     let mut main = Table::named(TABLE);
+    let mut guards = BTreeMap::new();
+    for (device, guard) in &filter.guards {
+        guards.insert(device, guard::chain(&mut main, guard)?);
+    }
     let mut dnat = Vec::new();
     let mut input = known();
     input.push("iifname \"lo\" accept".into());
-    for (port, EndpointPort { nodes, forwarder, .. }) in &filter.ports {
+    for (port, EndpointPort { nodes: listening, forwarder, .. }) in &filter.ports {
         let arrives = format!("iifname {inside} ip daddr {address} tcp dport {port}");
-        let nodes: Vec<_> = nodes.iter().map(|node| node.node.to_string()).collect();
+        let nodes: Vec<_> = listening.iter().map(|node| node.node.to_string()).collect();
         match choose(&nodes) {
-            _ if *forwarder => input.push(format!("{arrives} accept")),
+            _ if *forwarder => {
+                // It picks the node later on, so all of them must agree.
+                let guards = listening.iter().filter_map(|node| guards.get(&node.device));
+                input.extend(guards.map(|guard| format!("{arrives} jump {guard}")));
+                input.push(format!("{arrives} accept"));
+            }
             Some(chosen) => dnat.push(format!("{arrives} {chosen}")),
             None => input.push(format!("{arrives} reject with tcp reset")),
         }
@@ -39,6 +48,12 @@ pub(super) fn compile(filter: &EndpointFilter) -> Result<Rules, Error> {
 
     let mut forward = known();
     let fabric: BTreeSet<_> = own.keys().collect();
+    for (name, guard) in &guards {
+        let name = device(name)?;
+        if fabric.contains(&name) {
+            forward.push(format!("iifname {inside} oifname {name} ct status dnat jump {guard}"));
+        }
+    }
     if !fabric.is_empty() {
         forward.push(format!("iifname {inside} oifname {} ct status dnat accept", braces(fabric)));
     }

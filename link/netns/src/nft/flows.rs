@@ -5,7 +5,7 @@ use std::{io, net::Ipv4Addr};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{TABLE, refused_flows, run::json};
+use super::{TABLE, refused_at, refused_flows, run::json};
 
 /// A flow of TCP or UDP that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +50,21 @@ struct Count {
     bytes: u64,
 }
 
-/// The refused flows of the thread's namespace; none where there is no such list.
+/// The flows that the groups of a router's interfaces refused in the thread's namespace.
 pub(crate) fn refused() -> io::Result<Vec<Refused>> {
+    let out = listed(&refused_flows("out"), false)?;
+    Ok([out, listed(&refused_flows("in"), true)?].concat())
+}
+
+/// The flows to a load balancer's node that its groups refused in the thread's namespace.
+pub(crate) fn refused_on_the_way(node: &str) -> io::Result<Vec<Refused>> {
+    listed(&refused_at(node), true)
+}
+
+/// The flows of a set; none where there is no such set.
+fn listed(set: &str, is_ingress: bool) -> io::Result<Vec<Refused>> {
     let mut flows = Vec::new();
-    for (direction, is_ingress) in [("out", false), ("in", true)] {
-        let Some(listing) = json(&["list", "set", "inet", TABLE, &refused_flows(direction)])? else {
-            continue;
-        };
+    if let Some(listing) = json(&["list", "set", "inet", TABLE, set])? {
         let sets = listing.into_iter().filter_map(|mut object| object.remove("set"));
         for element in sets.filter_map(|mut set| set.get_mut("elem").map(Value::take)) {
             for Element { elem } in serde_json::from_value::<Vec<Element>>(element)? {

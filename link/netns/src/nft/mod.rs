@@ -4,6 +4,7 @@ mod apply;
 mod endpoint;
 mod fast;
 mod flows;
+mod guard;
 mod node;
 mod public;
 mod router;
@@ -18,7 +19,7 @@ use kura_model::plan::Filter;
 
 pub(crate) use apply::{Loaded, apply, apply_fast};
 pub use flows::Refused;
-pub(crate) use flows::refused;
+pub(crate) use flows::{refused, refused_on_the_way};
 pub use run::Counter;
 pub(crate) use run::counters;
 use table::{Table, timeout_name};
@@ -43,6 +44,11 @@ const FORWARD_HOOK: &str = "type filter hook forward priority filter; policy dro
 /// The set of flows that interfaces' groups refused, `out` of them or `in` to them.
 fn refused_flows(direction: &str) -> String {
     format!("refused-{direction}")
+}
+
+/// The set of flows that the groups of a load balancer's node refused where it is not at its router.
+fn refused_at(name: &str) -> String {
+    format!("refused-at-{name}")
 }
 
 /// A namespace's rules.

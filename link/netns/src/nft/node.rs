@@ -3,10 +3,12 @@
 use kura_model::plan::NodeFilter;
 
 use super::{
-    DNAT_HOOK, FORWARD_HOOK, INPUT_HOOK, Rules, SNAT_HOOK, TABLE, braces, choose, device, idle, known,
+    DNAT_HOOK, FORWARD_HOOK, INPUT_HOOK, Rules, SNAT_HOOK, TABLE, braces, choose, device, guard, idle, known,
     longest, table::Table,
 };
 use crate::error::Error;
+
+const GUARD_HOOK: &str = "type filter hook prerouting priority dstnat - 5; policy accept;";
 
 pub(super) fn compile(filter: &NodeFilter) -> Result<Rules, Error> {
     let inside = device(&filter.inside)?;
@@ -15,6 +17,15 @@ pub(super) fn compile(filter: &NodeFilter) -> Result<Rules, Error> {
         fronts.push(format!("{} . {address}", device(front)?));
     }
     let mut main = Table::named(TABLE);
+    // Before the redirection, after which a listener's port is not to be seen any more.
+    let mut guarded = Vec::new();
+    for (front, guard) in &filter.guards {
+        let chain = guard::chain(&mut main, guard)?;
+        guarded.push(format!("iifname {} ct state new jump {chain}", device(front)?));
+    }
+    if !guarded.is_empty() {
+        main.chain("guarded", Some(GUARD_HOOK), guarded);
+    }
     let mut dnat = Vec::new();
     let mut input = known();
     input.push("iifname \"lo\" accept".into());

@@ -68,7 +68,8 @@ fn allows<'a>(
     Ok(rules)
 }
 
-fn matching(traffic: Traffic) -> String {
+/// The words that pick a kind of traffic, with a space behind.
+pub(super) fn matching(traffic: Traffic) -> String {
     match traffic {
         Traffic::All => String::new(),
         Traffic::Tcp(first, last) => format!("tcp dport {first}-{last} "),
@@ -98,14 +99,18 @@ fn gate(
         }
         rules.push(format!("jump {direction}-{group}"));
     }
-    let flows = super::refused_flows(direction);
+    refuse(main, &mut rules, counter, super::refused_flows(direction));
+    main.chain(format!("{direction}-{name}"), None, rules);
+    Ok(())
+}
+
+/// What is left is listed as a flow, counted and dropped.
+pub(super) fn refuse(main: &mut Table, rules: &mut Vec<String>, counter: String, flows: String) {
     let flow = "ip saddr . th sport . ip daddr . th dport . meta l4proto";
     rules.push(format!("meta l4proto {{ tcp, udp }} update @{flows} {{ {flow} counter }}"));
     rules.push(format!("counter name \"{counter}\" drop"));
     main.counters.insert(counter);
     main.flows.insert(flows);
-    main.chain(format!("{direction}-{name}"), None, rules);
-    Ok(())
 }
 
 /// Any TCP segment but the one that opens a connection.

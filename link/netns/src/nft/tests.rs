@@ -6,7 +6,7 @@ use kura_model::{
     Traffic,
     plan::{
         Allow, AllowPeer, EndpointFilter, EndpointPort, FabricNode, Filter, GatewayFilter, GroupFilter,
-        InterfaceFilter, NodeFilter, NodeListener, PublicFilter, RouterFilter,
+        Guard, InterfaceFilter, NodeFilter, NodeListener, Opening, PublicFilter, RouterFilter,
     },
 };
 
@@ -92,6 +92,39 @@ fn an_endpoint_redirects_and_nothing_else() {
             (446, port(BTreeSet::new(), false)),
         ]
         .into(),
+        guards: BTreeMap::new(),
+    })));
+}
+
+fn guard(name: &str) -> Guard {
+    let opening = |traffic, from: &str| Opening { traffic, from: from.parse().unwrap() };
+    let openings = [opening(Traffic::Tcp(443, 444), "10.0.0.0/16"), opening(Traffic::All, "172.31.0.9/32")];
+    Guard { name: name.into(), openings: openings.into() }
+}
+
+#[test]
+fn a_load_balancers_groups_are_asked_where_the_client_is_known() {
+    let node = |device: &str, node: &str, own: &str| FabricNode {
+        device: device.into(),
+        node: node.parse().unwrap(),
+        own: own.parse().unwrap(),
+    };
+    let two = [node("f1", "169.254.0.1", "169.254.0.0"), node("f2", "169.254.0.3", "169.254.0.2")];
+    let port = |forwarder| EndpointPort { nodes: two.clone().into(), forwarder, idle_timeout: 350 };
+    insta::assert_snapshot!(text(Filter::Endpoint(EndpointFilter {
+        inside: "eth0".into(),
+        address: "10.0.0.7".parse().unwrap(),
+        ports: [(443, port(false)), (444, port(true))].into(),
+        guards: [("f2".to_owned(), guard("eni-2"))].into(),
+    })));
+    let targets = ["10.1.0.8:8443".parse().unwrap()];
+    insta::assert_snapshot!(text(Filter::Node(NodeFilter {
+        inside: "eth0".into(),
+        address: "10.1.0.7".parse().unwrap(),
+        fronts: [("pub0".to_owned(), "203.0.113.10".parse().unwrap())].into(),
+        listeners: [(443, NodeListener { targets: targets.into(), forwarder: false, idle_timeout: 350 })]
+            .into(),
+        guards: [("pub0".to_owned(), guard("eni-1"))].into(),
     })));
 }
 
@@ -113,6 +146,7 @@ fn a_node_passes_on_from_its_own_address() {
             (445, listener(BTreeSet::new(), false, 350)),
         ]
         .into(),
+        guards: BTreeMap::new(),
     })));
 }
 
