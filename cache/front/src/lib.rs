@@ -3,7 +3,7 @@
 //!
 //! It knows no protocol and no command. One [`Budget`] is for all connections of all protocols;
 //! [`Pace`] says when a message that is on its way comes too slowly; [`stream`] has what bare
-//! streams need against peers that wait; [`Connections`] counts; [`drain()`] makes the two ends of a
+//! streams need against peers that wait; [`Received`] says since when bytes have waited; [`Connections`] counts; [`drain()`] makes the two ends of a
 //! drain.
 //!
 //! ```
@@ -19,9 +19,11 @@ mod budget;
 mod connections;
 mod drain;
 mod pace;
+mod received;
 pub mod stream;
 
 pub use budget::{Budget, FREE_BYTES, Reserved};
 pub use connections::{Connections, Open};
 pub use drain::{Drain, DrainSignal, drain};
 pub use pace::Pace;
+pub use received::Received;
