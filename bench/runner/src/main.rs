@@ -10,6 +10,7 @@ mod instructions;
 mod latency;
 mod link;
 mod memory;
+mod overload;
 mod procfs;
 mod ratio;
 mod results;
@@ -65,6 +66,12 @@ enum What {
         /// The program that makes namespaces and traffic [default: beside this program].
         #[arg(long)]
         netns_test: Option<PathBuf>,
+    },
+    /// Twice the peak, with half of a core.
+    Overload {
+        /// Only this protocol.
+        #[arg(long)]
+        only: Option<String>,
     },
     /// Everything.
     All(RatioArgs),
@@ -128,6 +135,9 @@ async fn run(cli: &Cli, binaries: &Binaries) -> anyhow::Result<()> {
         What::HitRatio => finish(common, &hit_ratio::measure(binaries, common.quick).await?),
         What::Topics => finish(common, &topics::measure(binaries, common.quick).await?),
         What::Collections => finish(common, &collections::measure(&common.redis, common.quick)?),
+        What::Overload { only } => {
+            finish(common, &overload::measure(binaries, only.as_deref(), common.quick).await?)
+        }
         What::Link { netns_test } => measure_link(common, netns_test.as_deref()),
         What::All(args) => {
             contest(common, args, &contests::grpc(), binaries).await?;
