@@ -16,8 +16,11 @@ struct Arguments {
     #[arg(long, default_value_t = 10, value_name = "N")]
     seconds: u64,
     /// Run only this target
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "part")]
     target: Option<String>,
+    /// Run only the targets of this part, as 1/2: what several processes share between them
+    #[arg(long, value_name = "K/N", value_parser = part)]
+    part: Option<(usize, usize)>,
     /// Make the same inputs as the run that printed this seed
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -29,11 +32,21 @@ struct Arguments {
     list: bool,
 }
 
+fn part(text: &str) -> Result<(usize, usize), String> {
+    let numbers = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    numbers
+        .filter(|(k, n)| (1..=*n).contains(k))
+        .ok_or_else(|| format!("{text:?} is no part; 1/2 is the first of two"))
+}
+
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     watch_panics();
+    let (k, n) = arguments.part.unwrap_or((1, 1));
     let chosen: Vec<Target> = targets::all()
         .into_iter()
+        .skip(k - 1)
+        .step_by(n)
         .filter(|target| arguments.target.as_ref().is_none_or(|name| name == target.name))
         .collect();
     if let Some(name) = arguments.target.as_ref().filter(|_| chosen.is_empty()) {

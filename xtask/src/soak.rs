@@ -1,81 +1,97 @@
 //! `cargo xtask soak`: the long forms of what `test` runs in short, too long for every change.
 
-use std::{process::ExitCode, time::Duration};
+use std::{process::ExitCode, thread, time::Duration};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::{
     closing::closing_lines,
-    process::Run,
-    project::Project,
+    process::{Run, Transcript},
+    project::{Profile, Project},
     stage::{Outcome, Stage, run_all},
 };
 
-/// A long run: its name, what it shows, and the command.
+/// How long a run takes unless `--minutes` says otherwise.
+const MINUTES: u64 = 10;
+/// Kills of a server that fit in a minute, about.
+const KILLS_A_MINUTE: u64 = 100;
+
+/// A long run: its name, what it shows, and how.
 struct Long {
     name: &'static str,
     shows: &'static str,
-    command: &'static [&'static str],
-    env: &'static [(&'static str, &'static str)],
+    /// The programs for so many minutes: groups one after the other, a group's programs at the same time.
+    programs: fn(&Project, minutes: u64) -> Vec<Vec<Run>>,
     /// Not run unless this file is there.
     needs: &'static str,
 }
 
-const LONG: &[Long] = &[
+const LONG: [Long; 6] = [
     Long {
         name: "kills",
-        shows: "every acknowledged change survives 1,000 kills in the middle of changes",
-        command: &[
-            "cargo",
-            "test",
-            "--release",
-            "--locked",
-            "--package",
-            "kura",
-            "--test",
-            "kills",
-            "--",
-            "--nocapture",
-        ],
-        env: &[("KURA_KILLS", "1000")],
+        shows: "every acknowledged change survives kills in the middle of changes, 100 a minute",
+        programs: |_, minutes| {
+            let rounds = (minutes * KILLS_A_MINUTE).to_string();
+            vec![vec![release_test("kura", "kills").env("KURA_KILLS", rounds)]]
+        },
         needs: "cache/server/tests/kills.rs",
+    },
+    Long {
+        name: "storm",
+        shows: "memory stays within its bound whatever is written",
+        programs: |_, minutes| {
+            let seconds = (minutes * 60).to_string();
+            vec![vec![release_test("kura", "storm").env("KURA_STORM_SECONDS", seconds)]]
+        },
+        needs: "cache/server/tests/storm.rs",
+    },
+    Long {
+        name: "overload",
+        shows: "at twice its peak, for a minute each, a server answers at least 80 % of it in time",
+        programs: |project, _| {
+            let build = ["build", "--locked", "--release", "-p", "kura", "-p", "kura-bench"];
+            let measure = Run::new(project.program(Profile::Release, "kura-bench"));
+            vec![vec![Run::new("cargo").args(build)], vec![measure.arg("overload")]]
+        },
+        needs: "bench/runner/src/overload.rs",
     },
     Long {
         name: "cold",
         shows: "a cold `momento cache get` of a release build takes less than 15 ms, also over TLS",
-        command: &[
-            "cargo",
-            "test",
-            "--release",
-            "--locked",
-            "--package",
-            "kura-cli",
-            "--test",
-            "with_kura",
-            "--",
-            "--nocapture",
-            "--test-threads",
-            "1",
-        ],
-        env: &[],
+        programs: |_, _| vec![vec![release_test("kura-cli", "with_kura").args(["--test-threads", "1"])]],
         needs: "cli/tests/with_kura.rs",
     },
     Long {
         name: "fuzz",
-        shows: "every parser keeps to what must hold of it, ten minutes each",
-        // Not --release: arithmetic that overflows is to be found.
-        command: &["cargo", "run", "--locked", "--package", "kura-fuzz", "--", "--seconds", "600"],
-        env: &[],
+        shows: "every parser keeps to what must hold of it, two at a time",
+        programs: |project, minutes| {
+            // Not --release: arithmetic that overflows is to be found.
+            let build = ["build", "--locked", "--package", "kura-fuzz"];
+            let seconds = (minutes * 60).to_string();
+            let half = |part| {
+                let fuzz = Run::new(project.program(Profile::Dev, "kura-fuzz"));
+                fuzz.args(["--seconds", &seconds, "--part", part])
+            };
+            vec![vec![Run::new("cargo").args(build)], vec![half("1/2"), half("2/2")]]
+        },
         needs: "fuzz/Cargo.toml",
     },
     Long {
         name: "ignored",
         shows: "the tests that are too slow for every change",
-        command: &["cargo", "test", "--release", "--workspace", "--locked", "--", "--ignored"],
-        env: &[],
+        programs: |_, _| {
+            let test = ["test", "--release", "--workspace", "--locked", "--", "--ignored"];
+            vec![vec![Run::new("cargo").args(test)]]
+        },
         needs: "Cargo.toml",
     },
 ];
+
+/// A package's test program, built for speed; what it says is shown.
+fn release_test(package: &str, test: &str) -> Run {
+    let test = ["test", "--release", "--locked", "--package", package, "--test", test, "--", "--nocapture"];
+    Run::new("cargo").args(test)
+}
 
 /// Options of `cargo xtask soak`.
 #[derive(clap::Args)]
@@ -83,6 +99,9 @@ pub(crate) struct Arguments {
     /// Run only this one; may be repeated.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// How long `kills`, `storm` and each target of `fuzz` run; the others take what they take.
+    #[arg(long, value_name = "N", default_value_t = MINUTES, value_parser = clap::value_parser!(u64).range(1..=600))]
+    minutes: u64,
     /// Print what there is and stop.
     #[arg(long)]
     list: bool,
@@ -100,25 +119,47 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<ExitCode> 
     let chosen = LONG
         .iter()
         .filter(|long| arguments.only.is_empty() || arguments.only.iter().any(|only| only == long.name));
-    let stages = chosen.map(|long| Stage::new(long.name, || long.run(project))).collect();
-    Ok(run_all(stages, true))
+    let stage = |long: &'static Long| Stage::new(long.name, || long.run(project, arguments.minutes));
+    Ok(run_all(chosen.map(stage).collect(), true))
 }
 
 impl Long {
-    fn run(&self, project: &Project) -> Result<Outcome> {
+    fn run(&self, project: &Project, minutes: u64) -> Result<Outcome> {
         if !project.source(self.needs).exists() {
             return Ok(Outcome::Nothing(format!("{} is not there", self.needs)));
         }
-        let Some((program, args)) = self.command.split_first() else { bail!("{} has no command", self.name) };
-        let mut run = Run::new(program).args(args).limit(Duration::from_secs(6 * 3600));
-        for (name, value) in self.env {
-            run = run.env(name, value);
+        let mut remarks = Vec::new();
+        for group in (self.programs)(project, minutes) {
+            for transcript in together(group)? {
+                remarks.extend(self.remarks(transcript.all));
+            }
         }
-        let said = run.shown()?.all;
-        let mut remarks = closing_lines(&said);
-        // What it says of itself, such as `kills: 1000 rounds, …`.
-        let own = format!("{}: ", self.name);
-        remarks.extend(said.into_iter().filter(|line| line.starts_with(&own)));
         Ok(Outcome::Passed(remarks))
     }
+
+    /// What a program said at its end, and what it says of this run, such as `kills: 1000 rounds, …`.
+    fn remarks(&self, said: Vec<String>) -> Vec<String> {
+        let mut remarks = closing_lines(&said);
+        let own = format!("{}: ", self.name);
+        let is_verdict =
+            |line: &str| line.starts_with(&own) || line.contains(" executions, ") || line.contains(" goal ");
+        remarks.extend(said.into_iter().filter(|line| is_verdict(line)));
+        remarks
+    }
+}
+
+/// Runs programs at the same time, each to its end; fails if one of them does.
+fn together(programs: Vec<Run>) -> Result<Vec<Transcript>> {
+    let shown = |program: Run| program.limit(Duration::from_secs(12 * 3600)).shown();
+    thread::scope(|scope| {
+        let running: Vec<_> =
+            programs.into_iter().map(|program| scope.spawn(move || shown(program))).collect();
+        let ended: Vec<_> = running
+            .into_iter()
+            .map(|thread| {
+                thread.join().unwrap_or_else(|_| Err(anyhow!("the thread that ran a program broke off")))
+            })
+            .collect();
+        ended.into_iter().collect()
+    })
 }

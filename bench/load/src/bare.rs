@@ -20,6 +20,7 @@ use crate::closed::PAUSES;
 use crate::keys::SplitMix;
 use crate::report::Sample;
 use crate::socket::{Socket, Target};
+use crate::wire::Outcome;
 use crate::workload::Workload;
 
 /// Bytes read at a time.
@@ -32,6 +33,33 @@ pub enum Protocol {
     Resp,
     /// Momento's protobuf messages behind their lengths.
     Protosocket,
+}
+
+impl Protocol {
+    /// Appends what says who the client is.
+    pub fn authenticate(self, identity: &Identity, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Resp => resp::authenticate(identity, bytes),
+            Self::Protosocket => protosocket::authenticate(identity, bytes),
+        }
+    }
+
+    /// Appends a request about a key: a read, or a write of a value with a time to live in milliseconds.
+    pub fn request(self, id: u64, cache: &str, key: &[u8], value: Option<(&[u8], u64)>, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Resp => resp::request(key, value, bytes),
+            Self::Protosocket => protosocket::request(id, cache, key, value, bytes),
+        }
+    }
+
+    /// The answer at the head of some bytes and its length; none if it is not whole. An answer that is an error is
+    /// one here.
+    pub fn answer(self, bytes: &[u8]) -> anyhow::Result<Option<(Outcome, usize)>> {
+        match self {
+            Self::Resp => resp::answer(bytes),
+            Self::Protosocket => protosocket::answer(bytes),
+        }
+    }
 }
 
 /// Several connections to one server.
@@ -180,7 +208,7 @@ impl Connection {
             requests: Requests { protocol, io: write, cache, bytes: Vec::new(), key: Vec::new(), next_id: 1 },
         };
         if let Some(identity) = identity {
-            connection.requests.authenticate(identity);
+            protocol.authenticate(identity, &mut connection.requests.bytes);
             connection.requests.send().await?;
             let mut answered = 0;
             while answered == 0 {
@@ -210,25 +238,13 @@ impl Connection {
 }
 
 impl Requests {
-    fn authenticate(&mut self, identity: &Identity) {
-        match self.protocol {
-            Protocol::Resp => resp::authenticate(identity, &mut self.bytes),
-            Protocol::Protosocket => protosocket::authenticate(identity, &mut self.bytes),
-        }
-    }
-
     /// Adds a request about the key of a rank: a read or a write.
     fn ask(&mut self, workload: &Workload, rank: u32, read: bool) {
         self.key.clear();
         workload.put_key(rank, &mut self.key);
         let value = (!read).then(|| (workload.value(), workload.spec().ttl_milliseconds));
-        match self.protocol {
-            Protocol::Resp => resp::request(&self.key, value, &mut self.bytes),
-            Protocol::Protosocket => {
-                protosocket::request(self.next_id, &self.cache, &self.key, value, &mut self.bytes);
-                self.next_id += 1;
-            }
-        }
+        self.protocol.request(self.next_id, &self.cache, &self.key, value, &mut self.bytes);
+        self.next_id += 1;
     }
 
     /// Sends what was asked.
@@ -250,11 +266,7 @@ impl Answers {
         let mut at = 0;
         loop {
             let rest = self.held.get(at..).unwrap_or_default();
-            let found = match self.protocol {
-                Protocol::Resp => resp::answer(rest)?,
-                Protocol::Protosocket => protosocket::answer(rest)?,
-            };
-            let Some((outcome, length)) = found else { break };
+            let Some((outcome, length)) = self.protocol.answer(rest)? else { break };
             each(Reply::Answered(outcome));
             at += length;
         }

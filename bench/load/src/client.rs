@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -16,6 +17,8 @@ use crate::wire::{self, Outcome};
 
 /// gRPC's code for something that exists already.
 const ALREADY_EXISTS: u32 = 6;
+/// What SDKs give a call unless told otherwise.
+pub const DEADLINE: Duration = Duration::from_secs(15);
 
 /// Who the loader says it is.
 #[derive(Clone, Debug)]
@@ -50,17 +53,19 @@ impl Pool {
         connections: usize,
         identity: &Identity,
     ) -> anyhow::Result<Self> {
-        Self::connect_as(target, connections, std::slice::from_ref(identity)).await
+        Self::connect_with(target, connections, std::slice::from_ref(identity), DEADLINE).await
     }
 
-    /// The same, each request being another identity's in turn.
-    pub async fn connect_as(
+    /// The same, each request being another identity's in turn, with this deadline in its headers; whoever makes the
+    /// call gives up by itself.
+    pub async fn connect_with(
         target: impl Into<Target>,
         connections: usize,
         identities: &[Identity],
+        deadline: Duration,
     ) -> anyhow::Result<Self> {
         let target = target.into();
-        let templates = identities.iter().map(|identity| Template::new(&target, identity));
+        let templates = identities.iter().map(|identity| Template::new(&target, identity, deadline));
         let templates: Arc<[Template]> = templates.collect::<anyhow::Result<_>>()?;
         let mut opened = Vec::with_capacity(connections);
         for number in 0..connections {
@@ -103,6 +108,8 @@ impl Connection {
         let socket = target.connect(true).await?;
         let (sender, driver) = h2::client::Builder::new()
             .initial_window_size(1 << 20)
+            // Answers that cross with the end of callers' patience are no fault of the server's.
+            .max_local_error_reset_streams(None)
             .initial_connection_window_size(1 << 24)
             .handshake(socket)
             .await
@@ -211,7 +218,7 @@ struct Template {
 }
 
 impl Template {
-    fn new(target: &Target, identity: &Identity) -> anyhow::Result<Self> {
+    fn new(target: &Target, identity: &Identity, deadline: Duration) -> anyhow::Result<Self> {
         let scheme = if target.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let mut headers = HeaderMap::new();
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -222,7 +229,9 @@ impl Template {
             HeaderValue::from_str(&identity.cache).context("the cache")?,
         );
         headers.insert(USER_AGENT, HeaderValue::from_static("tonic/0.14.9"));
-        headers.insert(HeaderName::from_static("grpc-timeout"), HeaderValue::from_static("15000000u"));
+        let deadline =
+            HeaderValue::from_str(&format!("{}u", deadline.as_micros())).context("the deadline")?;
+        headers.insert(HeaderName::from_static("grpc-timeout"), deadline);
         let uri = |path: &'static str| -> anyhow::Result<Uri> {
             let authority: Authority = target.address.to_string().parse()?;
             let mut parts = http::uri::Parts::default();

@@ -71,7 +71,7 @@ impl Workload {
     }
 
     /// Draws one operation: the rank of its key, and whether it is a read.
-    pub(crate) fn draw_operation(&self, random: &mut SplitMix) -> (u32, bool) {
+    pub fn draw_operation(&self, random: &mut SplitMix) -> (u32, bool) {
         let rank = self.draw(random);
         (rank, random.below(100) < self.spec.read_percent)
     }
@@ -99,12 +99,13 @@ impl Workload {
     }
 
     /// Appends the key of a rank.
-    pub(crate) fn put_key(&self, rank: u32, key: &mut Vec<u8>) {
+    pub fn put_key(&self, rank: u32, key: &mut Vec<u8>) {
         write_key(rank, self.spec.key_bytes, key);
     }
 
     /// The value that is written.
-    pub(crate) fn value(&self) -> &[u8] {
+    #[must_use]
+    pub fn value(&self) -> &[u8] {
         &self.value
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use kura_load::client::{Identity, Pool};
+use kura_load::client::{DEADLINE, Identity, Pool};
 use kura_load::closed;
 use kura_load::workload::{Workload, WorkloadSpec};
 use serde::{Deserialize, Serialize};
@@ -155,7 +155,7 @@ async fn point(
                 fill(&server, identity, &workload).await?;
             }
         }
-        let pool = Pool::connect_as(server.address, connections as usize, &identities).await?;
+        let pool = Pool::connect_with(server.address, connections as usize, &identities, DEADLINE).await?;
         closed::run_for(&pool, &workload, inflight as usize, window, 0).await?;
         anyhow::Ok((server, pool))
     };

@@ -12,6 +12,7 @@ mod instructions;
 mod latency;
 mod link;
 mod memory;
+mod overload;
 mod plots;
 mod procfs;
 mod ratio;
@@ -80,6 +81,12 @@ enum What {
         #[arg(long)]
         netns_test: Option<PathBuf>,
     },
+    /// Twice the peak, with half of a core.
+    Overload {
+        /// Only this protocol.
+        #[arg(long)]
+        only: Option<String>,
+    },
     /// Everything.
     All(RatioArgs),
 }
@@ -146,6 +153,9 @@ async fn run(cli: &Cli, binaries: &Binaries) -> anyhow::Result<()> {
         What::Growth => finish(common, &growth::measure(binaries, common.quick).await?),
         What::Topics => finish(common, &topics::measure(binaries, common.quick).await?),
         What::Collections => finish(common, &collections::measure(&common.redis, common.quick)?),
+        What::Overload { only } => {
+            finish(common, &overload::measure(binaries, only.as_deref(), common.quick).await?)
+        }
         What::Link { netns_test } => measure_link(common, netns_test.as_deref()),
         What::All(args) => {
             contest(common, args, &contests::grpc(), binaries).await?;

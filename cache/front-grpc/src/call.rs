@@ -60,7 +60,7 @@ pub(crate) enum Begun {
     Answered,
     /// It must wait; how far it has come, and the rest of its way.
     Waiting(Box<Call>, Stage),
-    /// It is answered, and nobody was authenticated: its body was not read.
+    /// It is over, and nobody was authenticated: its body was not read.
     Stranger,
 }
 
@@ -74,17 +74,23 @@ pub(crate) enum Stage {
     Outcome(Outcome),
 }
 
-/// Takes a request as far as it goes without waiting.
+/// Takes a request as far as it goes without waiting. It had come by `received`, if that is known.
 pub(crate) fn begin(
     front: &Arc<Front>,
     last_token: &mut LastToken,
     subscribers: &Subscribers,
+    received: Option<Instant>,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
 ) -> Begun {
     let (parts, body) = request.into_parts();
     let method = Method::of(parts.uri.path());
-    let time_left = match time_left(&parts.headers) {
+    // Where calls wait unread, callers' cancellations are read along with them.
+    if received.is_some() && is_cancelled(&mut respond) {
+        front.metrics.call_ended(method, Code::Cancelled);
+        return Begun::Stranger;
+    }
+    let time_left = match time_left(&parts.headers, received) {
         Ok(time_left) => time_left,
         Err(status) => {
             front.metrics.call_ended(method, status.code);
@@ -166,6 +172,11 @@ pub(crate) fn begin(
             Begun::Answered
         }
     }
+}
+
+/// Whether a call's caller has taken it back.
+fn is_cancelled(respond: &mut SendResponse<Bytes>) -> bool {
+    respond.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
 /// Checks what the headers alone decide.

@@ -11,7 +11,7 @@ use h2::RecvStream;
 use h2::server::{Connection, SendResponse};
 use http::Request;
 use http::header::CONTENT_TYPE;
-use kura_front::DrainSignal;
+use kura_front::{DrainSignal, Received};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, interval, sleep, timeout};
 
@@ -85,15 +85,17 @@ where
         respond::not_grpc(&mut respond);
         false
     };
-    serve_beside(io, front, drain, &tell).await
+    serve_beside(io, Received::new(), front, drain, &tell).await
 }
 
-/// Serves one connection until it ends. Requests that are not gRPC go to `others`.
+/// Serves one connection until it ends. Requests that are not gRPC go to `others`. Deadlines count from when a call had
+/// been received, as far as whoever reads the stream notes it.
 ///
 /// # Errors
 /// What broke the connection: a peer that does not speak HTTP/2, or went away.
 pub async fn serve_beside<S>(
     io: S,
+    received: Received,
     front: Arc<Front>,
     drain: DrainSignal,
     others: &NotGrpc<'_>,
@@ -102,10 +104,16 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let _open = front.metrics.connections.enter();
-    converse(io, &front, drain, others).await
+    converse(io, &received, &front, drain, others).await
 }
 
-async fn converse<S>(io: S, front: &Arc<Front>, drain: DrainSignal, others: &NotGrpc<'_>) -> io::Result<()>
+async fn converse<S>(
+    io: S,
+    received: &Received,
+    front: &Arc<Front>,
+    drain: DrainSignal,
+    others: &NotGrpc<'_>,
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -179,6 +187,7 @@ where
             }
         }
         let mut authenticated = false;
+        let received = received.by();
         for (request, respond) in batch.drain(..) {
             if !request.headers().get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes())) {
                 authenticated |= others(request, respond);
@@ -187,7 +196,7 @@ where
             }
             let measured = sampler.begin();
             let mut stranger = false;
-            match (begin(front, &mut last_token, &subscribers, request, respond), measured) {
+            match (begin(front, &mut last_token, &subscribers, received, request, respond), measured) {
                 (Begun::Stranger, _) => continue,
                 (Begun::Answered, None) => {}
                 (Begun::Answered, Some(began)) => {

@@ -14,13 +14,15 @@ static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// the C core (Python), `1n` when the deadline has passed before the call is sent.
 const LEAST: Duration = Duration::from_micros(1);
 
-/// The time that a call has left, if its headers limit it. Reads no clock.
+/// The time that a call has left, if its headers limit it. It counts from `received`, if that is known; only then is a
+/// clock read.
 ///
 /// # Errors
 /// DEADLINE_EXCEEDED if none is left, INVALID_ARGUMENT if the header is not a timeout.
-pub(crate) fn time_left(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+pub(crate) fn time_left(headers: &HeaderMap, received: Option<Instant>) -> Result<Option<Duration>, Status> {
     let Some(value) = headers.get(&GRPC_TIMEOUT) else { return Ok(None) };
-    match parse_timeout(value.as_bytes()) {
+    let waited = received.map_or(Duration::ZERO, |received| received.elapsed());
+    match parse_timeout(value.as_bytes()).map(|timeout| timeout.saturating_sub(waited)) {
         Some(left) if left < LEAST => Err(passed()),
         Some(left) => Ok(Some(left)),
         None => Err(Status::new(

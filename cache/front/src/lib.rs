@@ -3,8 +3,8 @@
 //!
 //! It knows no protocol and no command. One [`Budget`] is for all connections of all protocols;
 //! [`Pace`] says when a message that is on its way comes too slowly, [`Patience`] when an answer is
-//! read too slowly; [`stream`] has what bare
-//! streams need against peers that wait; [`Connections`] counts; [`drain()`] makes the two ends of a
+//! read too slowly; [`stream`] has what bare streams need against peers that wait; [`Received`] says
+//! since when bytes have waited; [`Connections`] counts; [`drain()`] makes the two ends of a
 //! drain.
 //!
 //! ```
@@ -21,6 +21,7 @@ mod connections;
 mod drain;
 mod pace;
 mod patience;
+mod received;
 pub mod stream;
 
 pub use budget::{Budget, FREE_BYTES, Reserved};
@@ -28,3 +29,4 @@ pub use connections::{Connections, Open};
 pub use drain::{Drain, DrainSignal, Reached, drain};
 pub use pace::Pace;
 pub use patience::Patience;
+pub use received::Received;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use kura_front::DrainSignal;
+use kura_front::{DrainSignal, Received};
 use kura_front_grpc::{Front, serve, serve_beside};
 use kura_front_http::{Http, Peer};
 use kura_front_protosocket::Front as Protosocket;
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::dated::Dated;
 use super::gate::Gate;
 use super::workers::Workers;
 use crate::config::{Config, Mode};
@@ -47,7 +48,7 @@ pub struct Fronts {
 
 impl Fronts {
     /// Serves one connection.
-    async fn serve<S>(self, io: S, http2: bool, drain: DrainSignal) -> io::Result<()>
+    async fn serve<S>(self, io: S, received: Received, http2: bool, drain: DrainSignal) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -65,7 +66,7 @@ impl Fronts {
             // Few connections speak it, and what is not apart takes its room in all of them.
             return Box::pin(peer.http1(io)).await;
         }
-        serve_beside(io, self.grpc, drain, &|request, respond| peer.http2(request, respond)).await
+        serve_beside(io, received, self.grpc, drain, &|request, respond| peer.http2(request, respond)).await
     }
 }
 
@@ -255,11 +256,11 @@ fn keep_alive(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn shake_hands(
-    stream: TcpStream,
+async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     tls: &TlsAcceptor,
     drain: &DrainSignal,
-) -> io::Result<TlsStream<TcpStream>> {
+) -> io::Result<TlsStream<S>> {
     hello(tls.accept(stream), "no TLS handshake within 10 s", drain).await
 }
 
@@ -278,9 +279,10 @@ async fn hello<T>(
 async fn secured(stream: TcpStream, tls: &TlsAcceptor, fronts: Fronts, drain: DrainSignal) -> io::Result<()> {
     // A handshake is over soon, and a stream that is handed on is kept by each who hands it on: both are
     // large, and what is apart is kept once.
+    let (stream, received) = Dated::new(stream);
     let stream = Box::new(Box::pin(shake_hands(stream, tls, &drain)).await?);
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    fronts.serve(stream, http2, drain).await
+    fronts.serve(stream, received, http2, drain).await
 }
 
 async fn plaintext(
@@ -294,8 +296,11 @@ async fn plaintext(
     }
     let http2 = hello(speaks_http2(&stream), "no bytes within 10 s", &drain).await?;
     match gate {
-        None => fronts.serve(stream, http2, drain).await,
-        Some(gate) => fronts.serve(gate.through(stream), http2, drain).await,
+        None => {
+            let (stream, received) = Dated::new(stream);
+            fronts.serve(stream, received, http2, drain).await
+        }
+        Some(gate) => fronts.serve(gate.through(stream), Received::new(), http2, drain).await,
     }
 }
 

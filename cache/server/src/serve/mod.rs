@@ -2,6 +2,7 @@
 
 mod admin;
 mod advertising;
+mod dated;
 mod gate;
 mod listener;
 mod renewal;
