@@ -5,12 +5,11 @@ mod quota;
 mod schedule;
 mod streams;
 
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use std::slice::from_ref;
-
 use kura_load::bare::Protocol;
 use kura_load::client::Pool;
 use kura_load::workload::{Workload, WorkloadSpec};

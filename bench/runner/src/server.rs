@@ -226,11 +226,6 @@ impl Server {
         Ok(server)
     }
 
-    /// Where load goes.
-    pub(crate) fn target(&self) -> &Target {
-        &self.driven
-    }
-
     /// Connects to it, as the account's key where there are keys.
     pub(crate) async fn driver(&self, connections: usize, account: &Account) -> anyhow::Result<Driver> {
         let protocol = match self.kind {
