@@ -11,7 +11,8 @@ use h2::client::{ResponseFuture, SendRequest};
 use http::{HeaderMap, Request};
 use kura_base::{Limits, Millis, SystemClock};
 use kura_commands::{Authentication, Commands, Parts};
-use kura_front_grpc::{Front, Options, drain, serve};
+use kura_front::Received;
+use kura_front_grpc::{Front, Options, drain, serve_beside};
 use kura_store::{Data, Registry, TopicConfig, TopicLog};
 use kura_tokens::SigningSecret;
 use kura_wire::protos::cache_client::{
@@ -20,6 +21,7 @@ use kura_wire::protos::cache_client::{
 };
 use kura_wire::{Code, FRAME_HEADER_BYTES, encode_frame};
 use prost::Message;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::{Instant, advance, sleep, timeout};
 
 /// One connection to a server with a cache `c`.
@@ -29,29 +31,15 @@ struct Client {
 
 impl Client {
     async fn new() -> Self {
-        let commands = Commands::new(Parts {
-            registry: Arc::new(Registry::in_memory().unwrap()),
-            data: Arc::new(Data::new(64 << 20, 1)),
-            topics: TopicLog::new(TopicConfig::default(), Millis(0)),
-            secret: SigningSecret::from_bytes([1; 32]),
-            endpoint: "cell".to_owned(),
-            authentication: Authentication::Optional,
-            limits: Limits::default(),
-            clock: Arc::new(SystemClock),
-        });
-        let superuser = commands.authenticate(b"").unwrap();
-        commands.create_cache(&superuser, "c").unwrap();
-        let options = Options { max_concurrent_streams: 100, max_inflight_bytes: 10 << 20, random: || None };
-        let (ours, theirs) = tokio::io::duplex(256 * 1024);
-        let (drain, signal) = drain();
-        tokio::spawn(async move {
-            let _drain = drain;
-            serve(theirs, Arc::new(Front::new(Arc::new(commands), options)), signal).await
-        });
+        Self::with(Received::new()).await
+    }
+
+    /// A client of a server whose bytes had come by what is noted.
+    async fn with(received: Received) -> Self {
         // A stream that is not read does not keep the others from theirs.
         let mut builder = h2::client::Builder::new();
         builder.initial_connection_window_size(8 << 20);
-        let (sender, connection) = builder.handshake(ours).await.unwrap();
+        let (sender, connection) = builder.handshake(serve(received)).await.unwrap();
         tokio::spawn(connection);
         Self { sender }
     }
@@ -87,6 +75,31 @@ impl Client {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// A server with a cache `c`, whose bytes had come by what is noted; the other end of its connection.
+fn serve(received: Received) -> DuplexStream {
+    let commands = Commands::new(Parts {
+        registry: Arc::new(Registry::in_memory().unwrap()),
+        data: Arc::new(Data::new(64 << 20, 1)),
+        topics: TopicLog::new(TopicConfig::default(), Millis(0)),
+        secret: SigningSecret::from_bytes([1; 32]),
+        endpoint: "cell".to_owned(),
+        authentication: Authentication::Optional,
+        limits: Limits::default(),
+        clock: Arc::new(SystemClock),
+    });
+    let superuser = commands.authenticate(b"").unwrap();
+    commands.create_cache(&superuser, "c").unwrap();
+    let options = Options { max_concurrent_streams: 100, max_inflight_bytes: 10 << 20, random: || None };
+    let (ours, theirs) = tokio::io::duplex(256 * 1024);
+    let (drain, signal) = drain();
+    tokio::spawn(async move {
+        let _drain = drain;
+        let front = Arc::new(Front::new(Arc::new(commands), options));
+        serve_beside(theirs, received, front, signal, &|_, _| panic!("all is gRPC")).await
+    });
+    ours
 }
 
 /// How a call ended.
@@ -223,6 +236,73 @@ async fn a_set_that_gets_its_turn_after_its_deadline_is_not_done() {
     advance(Duration::from_millis(100)).await;
     assert_eq!(Answer::of(response).await.code, Code::DeadlineExceeded);
     assert!(!client.holds(b"k").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_counts_from_when_a_call_had_come_even_if_nobody_read_it() {
+    let received = Received::new();
+    let mut client = Client::with(received.clone()).await;
+    assert_eq!(client.call("Set", Some("100m"), set(b"at once", 1)).await.code, Code::Ok);
+    received.note(Some(Instant::now()));
+    advance(Duration::from_millis(200)).await;
+    let answer = client.call("Set", Some("100m"), set(b"k", 1)).await;
+    assert_eq!((answer.code, answer.only_trailers), (Code::DeadlineExceeded, true));
+    assert!(!client.holds(b"k").await);
+    // A longer one is shortened by what it has waited.
+    let (response, _body) = client.begin("Set", Some("300m"));
+    let began = Instant::now();
+    let answer = Answer::of(response).await;
+    assert_eq!(answer.code, Code::DeadlineExceeded);
+    assert!((answer.at - began).as_millis() <= 110, "{:?}", answer.at - began);
+    received.note(None);
+    assert_eq!(client.call("Set", Some("100m"), set(b"k", 1)).await.code, Code::Ok);
+    assert!(client.holds(b"k").await);
+}
+
+/// The frames of a call on cache `c`: its headers and its message.
+fn frames(stream: u8, method: &str, message: &[u8]) -> Vec<u8> {
+    // `:method POST`, `:scheme http`; the others are literals that enter no table.
+    let mut headers = vec![0x83, 0x86];
+    let path = format!("/cache_client.Scs/{method}");
+    for (name, value) in [
+        (&b"\x04"[..], path.as_str()),
+        (b"\x01", "kura"),
+        (b"\x0f\x10", "application/grpc"),
+        (b"\0\x05cache", "c"),
+    ] {
+        headers.extend_from_slice(name);
+        headers.push(value.len() as u8);
+        headers.extend_from_slice(value.as_bytes());
+    }
+    let (end_headers, end_stream) = (4, 1);
+    let mut frames = vec![0, 0, headers.len() as u8, 1, end_headers, 0, 0, 0, stream];
+    frames.extend_from_slice(&headers);
+    frames.extend_from_slice(&[0, 0, message.len() as u8, 0, end_stream, 0, 0, 0, stream]);
+    frames.extend_from_slice(message);
+    frames
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_back_before_it_was_read_is_not_done() {
+    let received = Received::new();
+    received.note(Some(Instant::now()));
+    let mut io = serve(received);
+    let mut sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    sent.extend(frames(1, "Set", &set(b"k", 1)));
+    sent.extend_from_slice(b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08");
+    sent.extend(frames(3, "Get", &get(b"k")));
+    io.write_all(&sent).await.unwrap();
+    let message = loop {
+        let mut head = [0; 9];
+        io.read_exact(&mut head).await.unwrap();
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        io.read_exact(&mut payload).await.unwrap();
+        if (head[3], head[8]) == (0, 3) {
+            break payload;
+        }
+    };
+    let got = GetResponse::decode(&message[FRAME_HEADER_BYTES..]).unwrap().result();
+    assert_eq!(got, ECacheResult::Miss);
 }
 
 #[tokio::test(start_paused = true)]

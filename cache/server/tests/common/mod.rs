@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use kura_wire::{CacheClient, ChannelOptions, Endpoint};
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use tokio::task::JoinHandle;
 
 /// Longest wait for anything here.
@@ -168,9 +168,30 @@ impl Server {
 
     /// Bytes of memory that it has for itself now, without files and the program.
     pub fn memory(&self) -> usize {
+        self.status_bytes("RssAnon:")
+    }
+
+    /// Bytes of memory that it has now, all together.
+    pub fn resident(&self) -> usize {
+        self.status_bytes("VmRSS:")
+    }
+
+    fn status_bytes(&self, field: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    }
+
+    /// Descriptors that it has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    /// Lets it have no descriptor of this number or above.
+    pub fn limit_descriptors(&self, most: usize) {
+        let most = Some(most as u64);
+        let limit = Rlimit { current: most, maximum: most };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit).unwrap();
     }
 
     /// Sends SIGTERM.
