@@ -153,9 +153,9 @@ fn attainable(plan: &Plan, unfinished: &BTreeSet<NamespaceName>, answered: &Name
     for (router, resolver) in resolvers {
         let known = answered.resolvers.get(router);
         resolver.zones.retain(|apex, zone| {
-            let leads_to = public.get(&zone.alias).into_iter().flatten();
+            let mut leads_to = public.get(&zone.alias).into_iter().flatten();
             let is_known = known.is_some_and(|known| known.zones.get(apex) == Some(zone));
-            is_known || !leads_to.into_iter().any(|address| waiting.contains(&(router, *address)))
+            is_known || !leads_to.any(|address| waiting.contains(&(router, *address)))
         });
     }
     names

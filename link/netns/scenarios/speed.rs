@@ -3,19 +3,24 @@
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
+    os::fd::AsFd as _,
     path::Path,
     thread,
     time::{Duration, Instant},
 };
 
-use kura_model::plan::{Filter, Plan};
+use kura_model::{
+    Traffic,
+    plan::{Filter, Plan},
+};
+use kura_netns::inside;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use serde::Serialize;
 
 use crate::{
     forwarding::with_forwarder,
     traffic::{PATIENCE, connect},
-    world::{ENDPOINT, World, link, name, namespace, net, route, via, world},
+    world::{ENDPOINT, TARGET, World, allow, link, name, namespace, net, port, route, router, via, world},
 };
 
 /// Bytes of a message that goes to and fro.
@@ -24,6 +29,9 @@ const MESSAGE_BYTES: usize = 64;
 const CHUNK_BYTES: usize = 256 << 10;
 /// Routers between client and server on the kernel path: both VPCs', the endpoint, the load balancer's node.
 const HOPS: usize = 4;
+
+/// The endpoint's port with the simplest relay.
+const BLOCKING: u16 = 445;
 
 /// Where client, and server and forwarder run.
 #[derive(Clone, Copy, Serialize)]
@@ -63,16 +71,19 @@ pub fn speed(state_dir: &Path, arguments: &[String]) {
         let listener = world.fabric().tcp_listener(&name(at), address.parse().unwrap()).unwrap();
         thread::spawn(move || serve(&listener));
     }
+    blocking_relay(&mut world);
     let forwarder = forwarder(state_dir);
     sched_setaffinity(Some(forwarder), &core(0)).unwrap();
     let plain = || ("r0", format!("10.77.{HOPS}.1:8443"));
     let kernel = || ("eni-h1", format!("{ENDPOINT}:443"));
     let carried = || ("eni-h1", format!("{ENDPOINT}:444"));
+    let simplest = || ("eni-h1", format!("{ENDPOINT}:{BLOCKING}"));
     let mut rows = Vec::new();
     for cores in [Cores::Two, Cores::One] {
         for (figure, work, one, other) in [
             ("kernel ÷ routed, ping-pong", Work::PingPong, kernel(), plain()),
             ("forwarder ÷ routed, ping-pong", Work::PingPong, carried(), plain()),
+            ("blocking relay ÷ routed, ping-pong", Work::PingPong, simplest(), plain()),
             ("routed ÷ routed, ping-pong", Work::PingPong, plain(), plain()),
             ("forwarder ÷ kernel, throughput", Work::Throughput, carried(), kernel()),
         ] {
@@ -97,8 +108,42 @@ pub fn speed(state_dir: &Path, arguments: &[String]) {
     println!("{}", serde_json::to_string(&rows).unwrap());
 }
 
+/// The least that a relay can do, in the forwarder's place: a read and a write a message, on a thread for each direction.
+/// What it costs is what no forwarder of this kind can go below.
+fn blocking_relay(world: &mut World) {
+    let at = format!("{ENDPOINT}:{BLOCKING}").parse().unwrap();
+    let listener = world.fabric().tcp_listener(&name("eni-e"), at).unwrap();
+    let node = world.fabric().namespace_fd(&name("eni-n")).unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let target =
+                inside(node.as_fd(), || Ok(TcpStream::connect(format!("{TARGET}:8443")).unwrap())).unwrap();
+            let back = (target.try_clone().unwrap(), client.try_clone().unwrap());
+            for (mut from, mut to) in [(client, target), back] {
+                to.set_nodelay(true).unwrap();
+                thread::spawn(move || {
+                    sched_setaffinity(None, &core(0)).unwrap();
+                    let mut buffer = vec![0; CHUNK_BYTES];
+                    while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+                        if to.write_all(&buffer[..bytes]).is_err() {
+                            break;
+                        }
+                    }
+                    let _ = to.shutdown(Shutdown::Write);
+                });
+            }
+        }
+    });
+}
+
 /// As many routers as on the kernel path, that do nothing but route.
 fn routed(mut plan: Plan) -> Plan {
+    let Filter::Endpoint(endpoint) = &mut plan.namespaces.get_mut(&name("eni-e")).unwrap().filter else {
+        panic!()
+    };
+    endpoint.ports.insert(BLOCKING, port(&[], true));
+    let group = router(&mut plan, "vpc-c").groups.get_mut("sg-ep").unwrap();
+    group.ingress.insert(allow(Traffic::Tcp(BLOCKING, BLOCKING), "sg-host"));
     let node = |number: usize| format!("r{number}");
     for number in 0..=HOPS + 1 {
         let mut it = namespace(Filter::Open);

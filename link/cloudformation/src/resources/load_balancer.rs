@@ -83,7 +83,10 @@ impl Handler for LoadBalancer {
                     Kind::Unsupported("capacity is not reserved"),
                 ),
                 Property::new("EnablePrefixForIpv6SourceNat", Kind::Unsupported(IPV6)),
-                Property::new(ENFORCE, Kind::Choice(&["off", "on"])),
+                Property::new(
+                    "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic",
+                    Kind::Choice(&["off", "on"]),
+                ),
                 Property::new("IpAddressType", Kind::Choice(&["ipv4"])),
                 Property::new("Ipv4IpamPoolId", Kind::Unsupported("there is no address manager")),
                 Property::new("LoadBalancerAttributes", Kind::Objects(ATTRIBUTE)),
