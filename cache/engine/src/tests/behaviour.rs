@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::shard::Key;
-use crate::{Action, ValueRef, hash};
+use crate::{Action, ItemType, ValueRef, hash};
 use bytes::Bytes;
 
 #[test]
