@@ -12,6 +12,10 @@
 //! theirs. Work that takes long is done on the blocking pool, and the connection's next command
 //! after it.
 //!
+//! A command on several keys is steps on one key each (`task`); what is not offered says why
+//! (`left_out`). A channel is the topic of its name (`pubsub`); what comes to a connection's subscriptions
+//! (`subscriptions`) is sent between its commands.
+//!
 //! This crate opens no socket, and TLS is its caller's: it is handed a byte stream.
 //!
 //! ```

@@ -166,7 +166,7 @@ fn first(bytes: &[u8], from: u64, to: u64, wanted: bool) -> Option<u64> {
     let skipped = if wanted { 0 } else { 0xff };
     let mut at = from;
     while at < to {
-        if at % 8 == 0 && at + 8 <= to && bytes.get((at / 8) as usize) == Some(&skipped) {
+        if at.is_multiple_of(8) && at + 8 <= to && bytes.get((at / 8) as usize) == Some(&skipped) {
             at += 8;
         } else if bit(bytes, at) == wanted {
             return Some(at);

@@ -105,15 +105,16 @@ fn take(task: &Task, key: &[u8]) -> Result<Step<Option<Moved>>, Failure> {
 /// Puts an item in place of whatever is there.
 fn put(task: &Task, key: &[u8], Moved { what, expires }: Moved) -> Result<(), Failure> {
     let (commands, cache, now) = (&task.commands, &task.cache, task.now);
-    Ok(match what {
+    let put = match what {
         What::Scalar(value) => {
             return task.change(key, |_| (Action::Put { value: Value::Shared(value), expires }, ()));
         }
-        What::Dictionary(it) => commands.put_collection(cache, key, it, expires, now)?,
-        What::Set(it) => commands.put_collection(cache, key, it, expires, now)?,
-        What::List(it) => commands.put_collection(cache, key, it, expires, now)?,
-        What::SortedSet(it) => commands.put_collection(cache, key, it, expires, now)?,
-    })
+        What::Dictionary(it) => commands.put_collection(cache, key, it, expires, now),
+        What::Set(it) => commands.put_collection(cache, key, it, expires, now),
+        What::List(it) => commands.put_collection(cache, key, it, expires, now),
+        What::SortedSet(it) => commands.put_collection(cache, key, it, expires, now),
+    };
+    Ok(put?)
 }
 
 /// Puts an item where none is; whether it was put.
