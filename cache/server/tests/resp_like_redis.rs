@@ -470,8 +470,8 @@ fn comparable(words: &[String], answer: Answer) -> Answer {
             elements.sort();
             Answer::Array(elements)
         }
-        // Of a set in no order.
-        ("SORT", Answer::Array(mut elements)) if words.iter().any(|word| word == "nosort") => {
+        // Of a set in no order, and equal elements of one neither.
+        ("SORT", Answer::Array(mut elements)) if words.iter().any(|word| word == "BY") => {
             elements.sort();
             Answer::Array(elements)
         }
