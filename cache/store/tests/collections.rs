@@ -185,10 +185,10 @@ fn erasing_takes_what_lies_in_two_ranges_once() {
     store.list(b"l", push).unwrap();
     // The first reaches over the second into the third.
     let erase = ListCommand::Erase(vec![(1, 5), (2, 1), (4, 4)]);
-    assert_eq!(store.list(b"l", erase).unwrap(), ListReply::Length(3));
+    assert!(matches!(store.list(b"l", erase).unwrap(), ListReply::Length(3)));
     let all = ListCommand::Fetch(ListSpan { start: None, end: None });
     let ListReply::Found(found) = store.list(b"l", all).unwrap() else { panic!("a list is there") };
-    assert_eq!(found.iter().collect::<Vec<_>>(), ["0", "8", "9"].map(bytes));
+    assert!(found.iter_from(0).eq([b"0", b"8", b"9"]));
 }
 
 #[test]
