@@ -26,9 +26,12 @@ struct Need {
     there: fn() -> bool,
 }
 
-/// What only tests need: the command line of AWS that Debian packages, beside the newer one from pip.
-const TEST_NEEDS: [Need; 1] =
-    [Need { what: "aws version 2", package: "awscli", there: || Path::new("/usr/bin/aws").is_file() }];
+/// What only tests need: the command line of AWS that Debian packages, beside the newer one from pip, and what counts
+/// instructions.
+const TEST_NEEDS: [Need; 2] = [
+    Need { what: "aws version 2", package: "awscli", there: || Path::new("/usr/bin/aws").is_file() },
+    Need { what: "valgrind", package: "valgrind", there: || on_path("valgrind") },
+];
 
 const NEEDS: [Need; 9] = [
     Need { what: "cc", package: "gcc", there: || on_path("cc") },
