@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{Shutdown, TcpListener},
+    net::{Shutdown, TcpListener, TcpStream},
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -99,6 +99,67 @@ pub fn idle(state_dir: &Path) {
         .and_then(|mut client| client.read(&mut [0]))
         .unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+/// Much at once both ways, between trickles and to a reader that stops now and then: every byte arrives in its place.
+pub fn bulk(state_dir: &Path) {
+    let mut world = World::of(state_dir, with_forwarder(world(), None));
+    let target = world.fabric().tcp_listener(&name("eni-t"), "0.0.0.0:8443".parse().unwrap()).unwrap();
+    let client = connect(world.fabric(), "eni-h1", &format!("{ENDPOINT}:444"), PATIENCE).unwrap();
+    let server = accept(&target);
+    let ends = [(&client, 1, 2), (&server, 2, 1)];
+    thread::scope(|scope| {
+        for (end, own, others) in ends {
+            scope.spawn(move || send_bulk(end, own));
+            scope.spawn(move || receive_bulk(end, others));
+        }
+    });
+}
+
+/// Bytes that go each way.
+const BULK_BYTES: usize = 24 << 20;
+
+/// The bytes of a sender, none of which tells where it is but by all that came before.
+fn bulk_bytes(seed: u64) -> impl Iterator<Item = u8> {
+    let mut state = seed;
+    std::iter::from_fn(move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        Some((state >> 56) as u8)
+    })
+}
+
+fn send_bulk(mut to: &TcpStream, seed: u64) {
+    let mut bytes = bulk_bytes(seed);
+    let mut sent = 0;
+    for size in [3_usize, 700, 1 << 20, 1, 90_000, 6 << 20].into_iter().cycle() {
+        let chunk: Vec<u8> = bytes.by_ref().take(size.min(BULK_BYTES - sent)).collect();
+        to.write_all(&chunk).unwrap();
+        sent += chunk.len();
+        if sent == BULK_BYTES {
+            break;
+        }
+        thread::sleep(Duration::from_millis(if size < 1000 { 5 } else { 0 }));
+    }
+    to.shutdown(Shutdown::Write).unwrap();
+}
+
+fn receive_bulk(mut from: &TcpStream, seed: u64) {
+    let mut bytes = bulk_bytes(seed);
+    let mut buffer = vec![0; 300_000];
+    let (mut received, mut rests) = (0, 0);
+    loop {
+        let count = from.read(&mut buffer).unwrap();
+        if count == 0 {
+            break;
+        }
+        assert!(buffer[..count].iter().copied().eq(bytes.by_ref().take(count)), "after {received} bytes");
+        received += count;
+        if received >> 22 > rests {
+            rests += 1;
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+    assert_eq!(received, BULK_BYTES);
 }
 
 /// To a process on the machine, by the machine's loopback; and what carrying costs.

@@ -66,6 +66,7 @@ fn run(scenario: &str, state_dir: &std::path::Path, rest: &[String]) {
         "machine" => adoption::machine(state_dir),
         "proxy" => forwarding::proxy(state_dir),
         "forwarder-idle" => forwarding::idle(state_dir),
+        "bulk" => forwarding::bulk(state_dir),
         "relay" => forwarding::relay(state_dir),
         "exec-all" => instance::all(state_dir),
         "speed" => speed::speed(state_dir, rest),

@@ -118,6 +118,7 @@ scenarios! {
     the_machine_is_untouched "machine"
     proxy_headers_are_awss "proxy"
     forwarded_connections_idle_and_reset "forwarder-idle"
+    bulk_arrives_as_it_was_sent "bulk"
     relays_reach_the_machine "relay"
     commands_run_inside_an_instance "exec-all"
     a_hundred_endpoints_come_up "scale"

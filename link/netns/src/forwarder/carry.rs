@@ -3,27 +3,22 @@
 use std::{
     cell::Cell,
     hash::{BuildHasher as _, RandomState},
-    io,
     net::SocketAddr,
-    pin::Pin,
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use kura_model::plan::Forwarder;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy_bidirectional_with_sizes},
+    io::AsyncWriteExt as _,
     net::TcpStream,
     time::{Instant, sleep_until},
 };
 
 use super::{
     dial::{Dialers, dial},
+    flow::flow,
     proxy,
 };
-
-/// With tokio's own 8 KiB, throughput is under half of this.
-const BUFFER_BYTES: usize = 256 << 10;
 
 /// Carries until both sides have ended. One side's end is passed on while the other still speaks; a reset, an idle
 /// timeout or a destination that cannot be reached ends both sides in a reset.
@@ -36,10 +31,12 @@ pub(super) async fn carry(client: TcpStream, forwarder: &Forwarder, dialers: &Di
     let timeout = Duration::from_secs(forwarder.idle_timeout.into());
     let carried = {
         let last = Cell::new(Instant::now());
-        let mut one = Watched { stream: &mut client, last: &last };
-        let mut other = Watched { stream: &mut target, last: &last };
+        let moved = || last.set(Instant::now());
+        let (from_client, to_client) = client.split();
+        let (from_target, to_target) = target.split();
+        let (there, back) = (flow(from_client, to_target, moved), flow(from_target, to_client, moved));
         tokio::select! {
-            copied = copy_bidirectional_with_sizes(&mut one, &mut other, BUFFER_BYTES, BUFFER_BYTES) => copied.is_ok(),
+            ended = async { tokio::try_join!(there, back) } => ended.is_ok(),
             () = idle(&last, timeout) => false,
         }
     };
@@ -84,43 +81,5 @@ async fn idle(last: &Cell<Instant>, timeout: Duration) {
             return;
         }
         sleep_until(due).await;
-    }
-}
-
-/// A stream that remembers when it last moved a byte.
-struct Watched<'a> {
-    stream: &'a mut TcpStream,
-    last: &'a Cell<Instant>,
-}
-
-impl AsyncRead for Watched<'_> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut *self.stream).poll_read(context, buffer))?;
-        self.last.set(Instant::now());
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Watched<'_> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut *self.stream).poll_write(context, bytes))?;
-        self.last.set(Instant::now());
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream).poll_shutdown(context)
     }
 }

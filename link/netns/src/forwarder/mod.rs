@@ -9,6 +9,7 @@ mod carry;
 mod client;
 mod control;
 mod dial;
+mod flow;
 mod proxy;
 mod serve;
 
