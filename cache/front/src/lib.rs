@@ -4,8 +4,8 @@
 //! It knows no protocol and no command. One [`Budget`] is for all connections of all protocols;
 //! [`Pace`] says when a message that is on its way comes too slowly, [`Patience`] when an answer is
 //! read too slowly; [`stream`] has what bare streams need against peers that wait; [`Received`] says
-//! since when bytes have waited; [`Connections`] counts; [`drain()`] makes the two ends of a
-//! drain.
+//! since when bytes have waited; [`Proxied`] is what a load balancer says before a connection;
+//! [`Connections`] counts; [`drain()`] makes the two ends of a drain.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -21,6 +21,7 @@ mod connections;
 mod drain;
 mod pace;
 mod patience;
+mod proxy;
 mod received;
 pub mod stream;
 
@@ -29,4 +30,5 @@ pub use connections::{Connections, Open};
 pub use drain::{Drain, DrainSignal, Reached, drain};
 pub use pace::Pace;
 pub use patience::Patience;
+pub use proxy::{BadHeader, Proxied};
 pub use received::Received;

@@ -1,7 +1,8 @@
 """The cell's other ports through an interface endpoint: the official protosocket client and redis-py, unmodified, in an
-instance."""
+instance; and the port that takes connections behind a PROXY protocol header."""
 
 import importlib.util
+import json
 import os
 import pathlib
 import shutil
@@ -46,6 +47,7 @@ def server(world, provider, folder):
     instance = world.instance(provider, "cache", groups=[provider.group(ingress=[EVERYTHING])])
     data = ["--data-dir", folder / "data"]
     listen = ["--tls-listen", "0.0.0.0:443", "--protosocket-listen", "0.0.0.0:9004", "--resp-listen", "0.0.0.0:6379"]
+    listen += ["--private-listen", "0.0.0.0:8444", "--admin-listen", "127.0.0.1:9280"]
     serve = world.daemon.command("exec", instance.id, "--", folder / "kura", "serve", "--cell", CELL, "--memory", "64MiB", *listen, *data)
     log = folder / "log"
     with log.open("w") as said:
@@ -148,5 +150,41 @@ def test_redis_py_sets_and_gets_through_an_endpoint(world, me, folder, server, p
     assert world.daemon.interface(client.id)["packets_to_public"] == 0
     [address] = control.addresses().values()
     assert "name" not in client.agent("connect", to=address, port=6379, patience=1)
+    endpoint.delete()
+    control.delete()
+
+
+CONNECTED = """
+import re, sys, urllib.request
+metrics = urllib.request.urlopen("http://127.0.0.1:9280/metrics", timeout=5).read().decode()
+print(re.findall(r'^kura_private_connections{endpoint="(.*)"} [1-9]', metrics, re.M))
+"""
+
+
+def test_the_private_listener_knows_the_endpoint_of_a_connection(world, me, folder, server):
+    instance, key = server
+    names = [f"{service}.{CELL}" for service in ("cache", "control")]
+    published = world.publish(f"{instance.id}:8444", *names, name="proxied", proxy_protocol=True)
+    everything = me.group(ingress=[EVERYTHING])
+    services = [published[parameter] for parameter in ("cacheservicename", "controlservicename")]
+    endpoint, control = [me.endpoint(service, me.subnets[:1], [everything], private_dns=True) for service in services]
+    client = world.instance(me, "proxied", groups=[everything])
+    check = ["bench", "check", "--target", f"cell=https://{CELL}", "--cache", CACHE, "--reads", "100", "--json"]
+    run = ["env", f"MOMENTO_API_KEY={key}", folder / "kura", *check, "--ca", folder / "ca.pem"]
+    connected = lambda: world.daemon.run("exec", instance.id, "--", python(), "-c", CONNECTED).strip()
+    running = subprocess.Popen(
+        world.daemon.command("exec", client.id, "--", *run, "--writes", "20000"),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    try:
+        # While the client is at it, the server says which endpoint it came by.
+        wait_for(lambda: endpoint.id in connected() or running.poll() is not None, seconds=30)
+        assert running.poll() is None, running.communicate()
+    finally:
+        said, errors = running.communicate(timeout=120)
+    assert running.returncode == 0, errors
+    [address] = endpoint.addresses().values()
+    assert json.loads(said)["targets"]["cell"]["address"] == f"{address}:443"
+    wait_for(lambda: endpoint.id not in connected(), seconds=30)
     endpoint.delete()
     control.delete()

@@ -17,6 +17,7 @@ mod percent;
 mod permissions;
 mod protosocket;
 mod protosocket_stream;
+mod proxy_header;
 mod record;
 mod request;
 mod resp;
@@ -63,6 +64,7 @@ pub fn all() -> Vec<Target> {
         web_frames::TARGET,
         advertise::TARGET,
         origin::TARGET,
+        proxy_header::TARGET,
         faults::TARGET,
         control_socket::TARGET,
         resp::TARGET,

@@ -11,6 +11,8 @@ use kura_front_grpc::Front;
 use kura_front_protosocket::Front as Protosocket;
 use kura_front_resp::Front as Resp;
 
+use super::private::PrivateConnections;
+
 /// Whether the server takes calls.
 #[derive(Clone, Default)]
 pub struct Readiness(Arc<AtomicBool>);
@@ -28,6 +30,7 @@ pub struct Watched {
     pub front: Arc<Front>,
     pub protosocket: Arc<Protosocket>,
     pub resp: Arc<Resp>,
+    pub private: Arc<PrivateConnections>,
     pub commands: Arc<Commands>,
 }
 
@@ -56,6 +59,7 @@ fn metrics(watched: &Watched) -> String {
     watched.front.metrics().render(&mut text);
     watched.protosocket.metrics().render(&mut text);
     watched.resp.metrics().render(&mut text);
+    watched.private.render(&mut text);
     let stats = watched.commands.stats();
     for (name, kind, help, value) in [
         ("kura_items", "gauge", "Items held, expired ones not yet reclaimed included.", stats.items),

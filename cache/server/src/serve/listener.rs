@@ -20,6 +20,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::dated::Dated;
 use super::gate::Gate;
+use super::private::PrivateConnections;
 use super::workers::Workers;
 use crate::config::{Config, Mode};
 use crate::identity::Identity;
@@ -90,6 +91,16 @@ pub async fn bind(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> Re
     Ok(Service { listener, tls: tls.map(TlsAcceptor::from), gate: None })
 }
 
+/// Listens for what load balancers pass on, if the configuration has it.
+pub async fn bind_private(
+    address: Option<SocketAddr>,
+    tls: Option<Arc<rustls::ServerConfig>>,
+) -> Result<Option<Service>> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = bind_tcp(address, "--private-listen").await?;
+    Ok(Some(Service { listener, tls: tls.map(TlsAcceptor::from), gate: None }))
+}
+
 /// Listens for a protocol of its own port, if the configuration has it: over TLS wherever gRPC is,
 /// with the same certificate and nothing to negotiate.
 pub async fn bind_apart(
@@ -156,6 +167,23 @@ impl Service {
                     Some(tls) => secured(stream, &tls, fronts, drain).await,
                 }
             }
+        };
+        self.accept_each(servers, serve).await;
+    }
+
+    /// Accepts gRPC and HTTP over TLS, after what a load balancer says of the connection, until dropped.
+    pub async fn accept_private(
+        self,
+        servers: Servers,
+        fronts: Fronts,
+        private: Arc<PrivateConnections>,
+        drain: DrainSignal,
+    ) {
+        let Some(tls) = self.tls.clone() else { return };
+        let serve = move |mut stream: TcpStream| async move {
+            let entered = private.enter(&mut stream);
+            let _open = hello(entered, "no PROXY protocol header within 10 s", &drain).await?;
+            secured(stream, &tls, fronts, drain.clone()).await
         };
         self.accept_each(servers, serve).await;
     }

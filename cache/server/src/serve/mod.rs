@@ -5,6 +5,7 @@ mod advertising;
 mod dated;
 mod gate;
 mod listener;
+mod private;
 mod renewal;
 mod small_http;
 mod test_admin;
@@ -91,6 +92,8 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     let protosocket_service =
         listener::bind_apart(config.protosocket_listen, "--protosocket-listen", tls()).await?;
     let resp_service = listener::bind_apart(config.resp_listen, "--resp-listen", tls()).await?;
+    let private_service = listener::bind_private(config.private_listen, tls()).await?;
+    let private = Arc::new(private::PrivateConnections::default());
     let mut control = None;
     let mut helpers = JoinSet::new();
     if let Some(address) = config.admin_listen {
@@ -99,6 +102,7 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
             front: front.clone(),
             protosocket: protosocket.clone(),
             resp: resp.clone(),
+            private: private.clone(),
             commands: commands.clone(),
         };
         let readiness = readiness.clone();
@@ -124,7 +128,12 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
     if let Some(service) = resp_service {
         accepting.spawn(service.accept_resp(servers.clone(), resp, drain_signal.clone()));
     }
-    accepting.spawn(service.accept(servers, Fronts { grpc: front, http }, drain_signal));
+    let fronts = Fronts { grpc: front, http };
+    if let Some(service) = private_service {
+        let (servers, fronts) = (servers.clone(), fronts.clone());
+        accepting.spawn(service.accept_private(servers, fronts, private, drain_signal.clone()));
+    }
+    accepting.spawn(service.accept(servers, fronts, drain_signal));
     readiness.set(true);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     eprintln!("kura ready in {} ms", started.elapsed().as_millis());
