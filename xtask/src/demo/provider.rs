@@ -29,14 +29,15 @@ pub(crate) struct Service {
 }
 
 impl Provider {
-    /// Gives the account an instance that its own load balancers may reach on ports 443 and 9004.
+    /// Gives the account an instance that its own load balancers may reach on the cell's ports: gRPC and HTTP on
+    /// 443, protosocket on 9004, RESP on 6379.
     pub(crate) fn settle(world: &World<'_>, account: &'static str) -> Result<Self> {
         world.account(account)?;
         let aws = world.aws("provider", account)?;
         let place = Place::find(&aws)?;
         let group = place.group(&aws, "cache", "the cache")?;
         // Who connects are the load balancers of the same VPC.
-        for port in ["443", "9004"] {
+        for port in ["443", "9004", "6379"] {
             let rule = ["--group-id", &group, "--protocol", "tcp", "--port", port, "--cidr", &place.cidr];
             aws.ask(["ec2", "authorize-security-group-ingress"].into_iter().chain(rule))?;
         }
@@ -47,9 +48,10 @@ impl Provider {
     /// Starts `kura` inside the instance.
     pub(crate) fn serve(&self, world: &World<'_>) -> Result<Server> {
         let serve = world.inside(&self.instance).arg(world.program("kura"));
-        let serve = serve.args(["serve", "--cell", CELL, "--tls-listen", "0.0.0.0:443", "--data-dir"]);
+        let serve = serve.args(["serve", "--cell", CELL, "--tls-listen", "0.0.0.0:443"]);
+        let serve = serve.args(["--protosocket-listen", "0.0.0.0:9004", "--resp-listen", "0.0.0.0:6379"]);
         // It ends with us, even if we are killed.
-        let serve = serve.arg(world.data()).before("setpriv", &["--pdeathsig", "KILL"]);
+        let serve = serve.arg("--data-dir").arg(world.data()).before("setpriv", &["--pdeathsig", "KILL"]);
         println!("provider$ {serve}");
         let server = Server::start(&serve, &world.dir.join("server.log"))?;
         println!("{}", server.ready);
