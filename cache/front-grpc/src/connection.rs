@@ -1,9 +1,11 @@
 //! One HTTP/2 connection, from its preface to its GOAWAY.
 
-use std::future::poll_fn;
+use std::cell::Cell;
+use std::future::{pending, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use http::Request;
 use http::header::CONTENT_TYPE;
 use kura_front::{DrainSignal, Received};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, interval, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::Front;
 use crate::call::{Begun, LastToken, begin};
@@ -68,7 +70,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const STRANGER_IDLE: Duration = Duration::from_secs(60);
 
 /// Most requests taken before the first of them is answered.
-const BATCH: usize = 64;
+const BATCH_CALLS: usize = 64;
 
 /// Takes a request that is not gRPC, and answers it in a task of its own; true if its credentials stand.
 pub type NotGrpc<'a> = dyn Fn(Request<RecvStream>, SendResponse<Bytes>) -> bool + Send + Sync + 'a;
@@ -104,99 +106,181 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let _open = front.metrics.connections.enter();
-    converse(io, &received, &front, drain, others).await
+    let (io, valve) = Valve::new(io);
+    let mut conversation = Conversation {
+        connection: Box::pin(shake_hands(io, &front.options)).await?,
+        valve,
+        received: &received,
+        front: &front,
+        others,
+        last_token: LastToken::default(),
+        subscribers: Subscribers::default(),
+        sampler: Sampler::default(),
+        known: false,
+        nobody: true,
+        begun: 0,
+    };
+    conversation.run(drain).await
 }
 
-async fn converse<S>(
-    io: S,
-    received: &Received,
-    front: &Arc<Front>,
-    drain: DrainSignal,
-    others: &NotGrpc<'_>,
-) -> io::Result<()>
+/// What is over soon is apart: inside, it would take its room for as long as the connection lasts.
+async fn shake_hands<S>(io: Valve<S>, options: &Options) -> io::Result<Connection<Valve<S>, Bytes>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (io, valve) = Valve::new(io);
     let handshake = h2::server::Builder::new()
         .initial_window_size(STRANGER_STREAM_WINDOW)
         .initial_connection_window_size(STRANGER_CONNECTION_WINDOW)
-        .max_concurrent_streams(front.options.max_concurrent_streams)
+        .max_concurrent_streams(options.max_concurrent_streams)
         .max_header_list_size(MAX_HEADERS)
         .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
         .max_local_error_reset_streams(Some(MAX_CROSSED_STREAMS))
         .data_frame_budget(SMALL_FRAMES)
         .handshake::<_, Bytes>(io);
-    // What is over soon is apart: inside, it would take its room for as long as the connection lasts.
-    let mut connection = Box::pin(timeout(PREFACE, handshake))
+    timeout(PREFACE, handshake)
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no HTTP/2 preface within 10 s"))?
-        .map_err(other)?;
-    let mut last_token = LastToken::default();
-    let subscribers = Subscribers::default();
-    let mut batch = Vec::new();
-    let mut sampler = Sampler::default();
-    let mut known = false;
-    let mut nobody = true;
-    let mut draining = false;
-    let mut begun = 0;
-    let started = drain.clone().draining();
-    let over = drain.over();
-    tokio::pin!(started, over);
-    let mut farewell = interval(FAREWELL);
-    let idle = sleep(STRANGER_IDLE);
-    tokio::pin!(idle);
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            accepted = poll_fn(|cx| next(&mut connection, &valve, cx)) => accepted,
-            () = &mut started, if !draining => {
-                draining = true;
-                connection.graceful_shutdown();
-                farewell.reset();
-                continue;
-            }
-            () = &mut over => return Ok(()),
-            () = &mut idle, if nobody && !draining => {
-                if connection.has_streams() {
-                    idle.as_mut().reset(Instant::now() + STRANGER_IDLE);
+        .map_err(other)
+}
+
+/// A request, and where its answer goes.
+type Asked = (Request<RecvStream>, SendResponse<Bytes>);
+
+thread_local! {
+    /// Requests that came together, on their way to being begun. Connections of a thread have their turns one after
+    /// the other, so one list does for all, and one that is at rest holds none.
+    static BATCH: Cell<Vec<Asked>> = const { Cell::new(Vec::new()) };
+}
+
+struct Conversation<'a, S> {
+    connection: Connection<Valve<S>, Bytes>,
+    valve: valve::Handle,
+    received: &'a Received,
+    front: &'a Arc<Front>,
+    others: &'a NotGrpc<'a>,
+    last_token: LastToken,
+    subscribers: Subscribers,
+    sampler: Sampler,
+    /// Whether the windows are those of somebody who is known.
+    known: bool,
+    /// Whether nobody has authenticated so far.
+    nobody: bool,
+    /// Calls begun since others last had their turn.
+    begun: usize,
+}
+
+impl<S> Conversation<'_, S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    async fn run(&mut self, drain: DrainSignal) -> io::Result<()> {
+        let mut stage = drain.clone().draining();
+        let mut told = false;
+        let mut draining = false;
+        // None while nothing is waited for but the peer.
+        let mut timer = Some(Box::pin(sleep(STRANGER_IDLE)));
+        loop {
+            tokio::select! {
+                biased;
+                went_on = poll_fn(|cx| self.poll_turn(cx)) => {
+                    if !went_on? {
+                        return Ok(());
+                    }
+                    if self.begun >= BATCH_CALLS {
+                        // Calls that have a task of their own get their turn, so that those which are over by
+                        // now do not pile up behind a peer that opens and cancels without end.
+                        self.begun = 0;
+                        tokio::task::yield_now().await;
+                    }
+                    if !draining {
+                        match &mut timer {
+                            Some(idle) if self.nobody => idle.as_mut().reset(Instant::now() + STRANGER_IDLE),
+                            idle => *idle = None,
+                        }
+                    }
                     continue;
                 }
-                draining = true;
-                connection.graceful_shutdown();
-                farewell.reset();
-                continue;
-            }
-            // A polite peer closes as soon as it has our GOAWAY; one that has no call open is not
-            // waited for.
-            _ = farewell.tick(), if draining => {
-                if connection.has_streams() {
-                    continue;
+                () = &mut stage => {
+                    if told {
+                        return Ok(());
+                    }
+                    told = true;
+                    stage = drain.clone().over();
                 }
-                return Ok(());
+                () = due(&mut timer) => {
+                    if self.connection.has_streams() {
+                        let again = if draining { FAREWELL } else { STRANGER_IDLE };
+                        timer = Some(Box::pin(sleep(again)));
+                        continue;
+                    }
+                    // A polite peer closes as soon as it has our GOAWAY; one that has no call open is not
+                    // waited for.
+                    if draining {
+                        return Ok(());
+                    }
+                }
             }
-        };
-        let Some(accepted) = accepted else { return Ok(()) };
-        batch.push(accepted.map_err(other)?);
-        // All requests that came together are answered together: each turn of `accept` writes what
-        // is ready, and one write of many answers costs what one write of one does.
-        while batch.len() < BATCH {
-            match poll_fn(|cx| Poll::Ready(connection.poll_accept(cx))).await {
+            if !draining {
+                draining = true;
+                self.connection.graceful_shutdown();
+                timer = Some(Box::pin(sleep(FAREWELL)));
+            }
+        }
+    }
+
+    /// Takes the requests that have come and begins them; false once there will be none.
+    ///
+    /// All requests that came together are answered together: each turn of `accept` writes what is ready, and one
+    /// write of many answers costs what one write of one does.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let Some(first) = ready!(self.poll_next(cx)) else { return Poll::Ready(Ok(false)) };
+        let mut batch = BATCH.take();
+        batch.push(first.map_err(other)?);
+        while batch.len() < BATCH_CALLS {
+            match self.connection.poll_accept(cx) {
                 Poll::Ready(Some(next)) => batch.push(next.map_err(other)?),
                 Poll::Ready(None) | Poll::Pending => break,
             }
         }
+        let authenticated = self.begin(&mut batch);
+        BATCH.set(batch);
+        if authenticated {
+            self.nobody = false;
+            if !self.known {
+                self.connection.set_target_window_size(KNOWN_CONNECTION_WINDOW);
+                // Refused until the peer has acknowledged the first settings, which may come after
+                // its first call; the next call tries again.
+                self.known = self.connection.set_initial_window_size(KNOWN_STREAM_WINDOW).is_ok();
+            }
+        }
+        Poll::Ready(Ok(true))
+    }
+
+    /// The next request. More is read from the peer once all that was read before has been taken.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Asked, h2::Error>>> {
+        loop {
+            match self.connection.poll_accept(cx) {
+                Poll::Pending if self.valve.is_shut() => self.valve.open(),
+                accepted => return accepted,
+            }
+        }
+    }
+
+    /// Begins calls; true if the credentials of one of them stand.
+    fn begin(&mut self, batch: &mut Vec<Asked>) -> bool {
+        let front = self.front;
         let mut authenticated = false;
-        let received = received.by();
+        let received = self.received.by();
         for (request, respond) in batch.drain(..) {
             if !request.headers().get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes())) {
-                authenticated |= others(request, respond);
-                begun += 1;
+                authenticated |= (self.others)(request, respond);
+                self.begun += 1;
                 continue;
             }
-            let measured = sampler.begin();
+            let measured = self.sampler.begin();
+            let begun = begin(front, &mut self.last_token, &self.subscribers, received, request, respond);
             let mut stranger = false;
-            match (begin(front, &mut last_token, &subscribers, received, request, respond), measured) {
+            match (begun, measured) {
                 (Begun::Stranger, _) => continue,
                 (Begun::Answered, None) => {}
                 (Begun::Answered, Some(began)) => {
@@ -205,7 +289,7 @@ where
                 (Begun::Waiting(call, stage), None) => {
                     stranger = !call.is_known();
                     tokio::spawn(call.run(stage));
-                    begun += 1;
+                    self.begun += 1;
                 }
                 (Begun::Waiting(call, stage), Some(began)) => {
                     stranger = !call.is_known();
@@ -214,49 +298,20 @@ where
                         call.run(stage).await;
                         front.metrics.latency.observe(Way::Waited, began.elapsed());
                     });
-                    begun += 1;
+                    self.begun += 1;
                 }
             }
             authenticated |= !stranger;
         }
-        if begun >= BATCH {
-            // Calls that have a task of their own get their turn, so that those which are over by
-            // now do not pile up behind a peer that opens and cancels without end.
-            begun = 0;
-            tokio::task::yield_now().await;
-        }
-        if !authenticated {
-            if nobody {
-                idle.as_mut().reset(Instant::now() + STRANGER_IDLE);
-            }
-            continue;
-        }
-        nobody = false;
-        if !known {
-            connection.set_target_window_size(KNOWN_CONNECTION_WINDOW);
-            // Refused until the peer has acknowledged the first settings, which may come after
-            // its first call; the next call tries again.
-            known = connection.set_initial_window_size(KNOWN_STREAM_WINDOW).is_ok();
-        }
+        authenticated
     }
 }
 
-type Accepted = Option<Result<(Request<RecvStream>, SendResponse<Bytes>), h2::Error>>;
-
-/// The next request. More is read from the peer once all that was read before has been taken.
-fn next<S>(
-    connection: &mut Connection<Valve<S>, Bytes>,
-    valve: &valve::Handle,
-    cx: &mut Context<'_>,
-) -> Poll<Accepted>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    loop {
-        match connection.poll_accept(cx) {
-            Poll::Pending if valve.is_shut() => valve.open(),
-            accepted => return accepted,
-        }
+/// Ends when a timer does, if there is one.
+async fn due(timer: &mut Option<Pin<Box<Sleep>>>) {
+    match timer {
+        Some(timer) => timer.await,
+        None => pending().await,
     }
 }
 

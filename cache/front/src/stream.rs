@@ -88,5 +88,6 @@ pub async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(io: &mut S) -> io::Resu
         while io.read(&mut nowhere).await? > 0 {}
         Ok(())
     };
-    timeout(FAREWELL, close).await.unwrap_or(Ok(()))
+    // Apart: inside, its buffer would take room in every connection from its beginning.
+    timeout(FAREWELL, Box::pin(close)).await.unwrap_or(Ok(()))
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -53,21 +53,29 @@ impl Fronts {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        if !http2 {
+            // Few connections speak it, and what is not apart takes its room in all of them.
+            return Box::pin(Arc::new(self.peer(&drain)).http1(io)).await;
+        }
+        // Most connections speak gRPC alone.
+        let peer = OnceLock::new();
+        let told = drain.clone();
+        let others =
+            |request, respond| peer.get_or_init(|| Arc::new(self.peer(&told))).http2(request, respond);
+        serve_beside(io, received, self.grpc.clone(), drain, &others).await
+    }
+
+    /// What answers requests that are not gRPC.
+    fn peer(&self, drain: &DrainSignal) -> Peer {
         let (grpc, told) = (self.grpc.clone(), drain.clone());
-        let pipe = move |far| {
+        Peer::new(self.http.clone(), drain.clone(), move |far| {
             let served = serve(far, grpc.clone(), told.clone());
             tokio::spawn(async move {
                 if let Err(error) = served.await {
                     tracing::debug!("a connection of grpc-web ended: {error}");
                 }
             });
-        };
-        let peer = Arc::new(Peer::new(self.http, drain.clone(), pipe));
-        if !http2 {
-            // Few connections speak it, and what is not apart takes its room in all of them.
-            return Box::pin(peer.http1(io)).await;
-        }
-        serve_beside(io, received, self.grpc, drain, &|request, respond| peer.http2(request, respond)).await
+        })
     }
 }
 
@@ -326,7 +334,7 @@ async fn plaintext(
     match gate {
         None => {
             let (stream, received) = Dated::new(stream);
-            fronts.serve(stream, received, http2, drain).await
+            fronts.serve(Box::new(stream), received, http2, drain).await
         }
         Some(gate) => fronts.serve(gate.through(stream), Received::new(), http2, drain).await,
     }
