@@ -1,6 +1,7 @@
 //! Items too large for a segment: key and value on the heap, a number in the log.
 
 use crate::Keyspace;
+use crate::buffer;
 use crate::collection::Trees;
 use bytes::Bytes;
 
@@ -34,13 +35,13 @@ impl Kept {
 }
 
 impl Large {
-    /// Bytes that an item with `payload` bytes of key and value takes on the heap.
-    pub(crate) fn bytes(payload: usize) -> u64 {
-        payload as u64 + ALLOCATION_BYTES
+    /// Bytes that an item with so many bytes of key and value takes beside its record.
+    pub(crate) fn bytes_of(key: usize, value: usize) -> u64 {
+        (key + buffer::taken(value)) as u64 + ALLOCATION_BYTES
     }
 
-    pub(crate) fn payload(&self) -> usize {
-        self.key.len() + self.value.len()
+    pub(crate) fn bytes(&self) -> u64 {
+        Self::bytes_of(self.key.len(), self.value.len())
     }
 }
 
@@ -49,7 +50,7 @@ impl Large {
 pub(crate) struct Apart {
     places: Vec<Option<Large>>,
     vacant: Vec<u32>,
-    payload_bytes: u64,
+    taken_bytes: u64,
     collections: usize,
 }
 
@@ -59,7 +60,7 @@ impl Apart {
     }
 
     pub(crate) fn insert(&mut self, large: Large) -> u32 {
-        self.payload_bytes += Large::bytes(large.payload());
+        self.taken_bytes += large.bytes();
         self.collections += usize::from(matches!(large.value, Kept::Collection(_)));
         match self.vacant.pop() {
             Some(number) => {
@@ -75,7 +76,7 @@ impl Apart {
 
     pub(crate) fn remove(&mut self, number: u32) -> Option<Large> {
         let large = self.places.get_mut(number as usize)?.take()?;
-        self.payload_bytes -= Large::bytes(large.payload());
+        self.taken_bytes -= large.bytes();
         self.collections -= usize::from(matches!(large.value, Kept::Collection(_)));
         self.vacant.push(number);
         Some(large)
@@ -110,7 +111,7 @@ impl Apart {
 
     /// Bytes allocated.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        self.payload_bytes + (self.places.capacity() * Self::PLACE_BYTES) as u64
+        self.taken_bytes + (self.places.capacity() * Self::PLACE_BYTES) as u64
     }
 
     /// Bytes that one more item adds to the list of places.

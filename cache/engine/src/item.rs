@@ -1,5 +1,6 @@
 //! What goes in and comes out: keyspaces, values, items, decisions.
 
+use crate::buffer;
 use bytes::Bytes;
 use kura_base::Millis;
 
@@ -73,10 +74,11 @@ impl ValueRef<'_> {
 pub enum Value<'a> {
     /// Borrowed; copied once.
     Copied(&'a [u8]),
-    /// Owned. A large one is kept without a copy when it is the only handle on a buffer that is
-    /// at most an eighth larger than the value; otherwise it is copied, so that a small value
-    /// never holds a large buffer in memory. Bytes of the buffer in front of the value cannot
-    /// be seen when they are fewer than the value's; a caller should not hand over such slices.
+    /// Owned. A large one without pages of its own is kept without a copy when it is the only handle on a
+    /// buffer for which the allocator takes no more than for the value; otherwise it is copied, so
+    /// that a small value never holds a large buffer in memory. Bytes of the buffer in front of the
+    /// value cannot be seen when they are fewer than the value's; a caller should not hand over
+    /// such slices.
     Shared(Bytes),
 }
 
@@ -90,9 +92,11 @@ impl Value<'_> {
         }
     }
 
-    /// The value as a buffer of its own, without much spare room.
-    pub(crate) fn into_compact(self) -> Bytes {
+    /// The value as a buffer of its own, without spare room: from `mapped_from` bytes on in pages
+    /// of its own.
+    pub(crate) fn into_compact(self, mapped_from: usize) -> Bytes {
         match self {
+            value if value.as_bytes().len() >= mapped_from => buffer::in_own_pages(value.as_bytes()),
             Self::Copied(bytes) => Bytes::copy_from_slice(bytes),
             Self::Shared(bytes) => compact(bytes),
         }
@@ -104,7 +108,7 @@ fn compact(bytes: Bytes) -> Bytes {
     match bytes.try_into_mut() {
         Ok(mut buffer) => {
             let spare = buffer.capacity() - len;
-            let roomy = spare > len / 8 || buffer.try_reclaim(spare + 1);
+            let roomy = buffer::taken(len + spare) > buffer::taken(len) || buffer.try_reclaim(spare + 1);
             if roomy { Bytes::copy_from_slice(&buffer) } else { buffer.freeze() }
         }
         Err(shared) => Bytes::copy_from_slice(&shared),
@@ -160,21 +164,25 @@ mod tests {
     fn a_unique_compact_buffer_is_kept() {
         let buffer = Bytes::from(vec![7; 10_000]);
         let address = buffer.as_ptr();
-        assert_eq!(Value::Shared(buffer).into_compact().as_ptr(), address);
+        assert_eq!(Value::Shared(buffer).into_compact(usize::MAX).as_ptr(), address);
     }
 
     #[test]
     fn a_slice_of_a_larger_or_shared_buffer_is_copied() {
         let whole = Bytes::from(vec![7; 100_000]);
         let slice = whole.slice(..10_000);
-        assert_ne!(Value::Shared(slice.clone()).into_compact().as_ptr(), slice.as_ptr(), "shared");
+        assert_ne!(Value::Shared(slice.clone()).into_compact(usize::MAX).as_ptr(), slice.as_ptr(), "shared");
         drop(whole);
         let address = slice.as_ptr();
-        assert_ne!(Value::Shared(slice).into_compact().as_ptr(), address, "the head of a larger one");
+        assert_ne!(
+            Value::Shared(slice).into_compact(usize::MAX).as_ptr(),
+            address,
+            "the head of a larger one"
+        );
 
         let tail = Bytes::from(vec![7; 100_000]).slice(90_000..);
         let address = tail.as_ptr();
-        let kept = Value::Shared(tail).into_compact();
+        let kept = Value::Shared(tail).into_compact(usize::MAX);
         assert_eq!(kept, vec![7; 10_000]);
         assert_ne!(kept.as_ptr(), address, "the tail of a larger one");
     }

@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod apart;
+mod buffer;
 mod busy;
 mod collection;
 mod engine;

@@ -4,6 +4,7 @@ mod collections;
 
 pub use collections::Refusal;
 
+use crate::buffer;
 use crate::busy::Busy;
 use crate::collection::Heap;
 use crate::ghost::Ghost;
@@ -39,6 +40,8 @@ pub(crate) struct Bounds {
     pub(crate) inline: usize,
     /// One collection.
     pub(crate) collection: u64,
+    /// From this size on a value has pages of its own.
+    pub(crate) own_pages_from: usize,
 }
 
 /// Why an item goes.
@@ -89,6 +92,7 @@ impl Shard {
             item: working / 4 * 3,
             inline: MAX_INLINE_BYTES.min(segment_bytes as usize / 8),
             collection: limit * shards / 2,
+            own_pages_from: buffer::own_pages_from(limit * shards),
         };
         Self {
             hash_seed,
@@ -155,7 +159,7 @@ impl Shard {
             let body = Body::Inline(value.as_bytes());
             self.write(key, found, ItemType::Scalar, body, expires, now);
         } else {
-            let body = Body::Apart(value.into_compact());
+            let body = Body::Apart(value.into_compact(self.bounds.own_pages_from));
             self.write(key, found, ItemType::Scalar, body, expires, now);
         }
         Ok(())

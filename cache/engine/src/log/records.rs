@@ -44,8 +44,8 @@ impl Body<'_> {
     pub(crate) fn apart_bytes(&self, key: &[u8]) -> u64 {
         match self {
             Self::Inline(_) => 0,
-            Self::Apart(value) => Large::bytes(key.len() + value.len()),
-            Self::Collection(_) => Large::bytes(key.len()),
+            Self::Apart(value) => Large::bytes_of(key.len(), value.len()),
+            Self::Collection(_) => Large::bytes_of(key.len(), 0),
         }
     }
 
@@ -268,6 +268,6 @@ impl Log {
         if !header.apart {
             return 0;
         }
-        self.large(place).map_or(0, |large| Large::bytes(large.payload()))
+        self.large(place).map_or(0, Large::bytes)
     }
 }
