@@ -34,6 +34,14 @@ pub(crate) fn smoke(project: &Project) -> Result<Outcome> {
     Ok(Outcome::Passed(transcript.out.into_iter().filter(|line| line.contains(" goal ")).collect()))
 }
 
+/// Instructions of the hot paths against the committed counts; builds only what they are made of, for speed.
+pub(crate) fn instructions(project: &Project) -> Result<Outcome> {
+    Run::new("cargo").args(["build", "--locked", "--release", "-p", "kura-instructions"]).shown()?;
+    let transcript = Run::new(project.program(Profile::Release, "kura-instructions")).shown()?;
+    let is_verdict = |line: &String| line.starts_with("instructions: ") || line.starts_with("NOTE: ");
+    Ok(Outcome::Passed(transcript.out.into_iter().filter(is_verdict).collect()))
+}
+
 fn measure(project: &Project, profile: Profile, results: &Path, quick: bool) -> Result<Transcript> {
     let mut run = Run::new(project.program(profile, "kura-bench"));
     run = run.arg("all").arg("--results").arg(results).limit(Duration::from_secs(3 * 3600));

@@ -89,6 +89,22 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         &["kura-base", "kura-wire", "kura-load", "kura-store", "kura-commands", "kura-tokens"],
         "measures from outside, but for collections, hit ratios and a second thread",
     ),
+    (
+        "kura-instructions",
+        &[
+            "kura-base",
+            "kura-engine",
+            "kura-tokens",
+            "kura-store",
+            "kura-commands",
+            "kura-front",
+            "kura-front-grpc",
+            "kura-front-http",
+            "kura-front-protosocket",
+            "kura-front-resp",
+        ],
+        "counts what each part takes by itself",
+    ),
     ("kura-yardstick", &["kura-base"], "what Kura is compared with has nothing of Kura"),
     ("kura-yardstick-protosocket", &[], "what Kura is compared with has nothing of Kura"),
     (

@@ -26,10 +26,12 @@ struct Need {
     there: fn() -> bool,
 }
 
-/// What only tests need: the command line of AWS that Debian packages, beside the newer one from pip, and Redis. The
-/// package that is named after its server would start one; the program is among the tools, under two names.
-const TEST_NEEDS: [Need; 2] = [
+/// What only tests need: the command line of AWS that Debian packages, beside the newer one from pip, what counts
+/// instructions, and Redis. The package that is named after its server would start one; the program is among the tools,
+/// under two names.
+const TEST_NEEDS: [Need; 3] = [
     Need { what: "aws version 2", package: "awscli", there: || Path::new("/usr/bin/aws").is_file() },
+    Need { what: "valgrind", package: "valgrind", there: || on_path("valgrind") },
     Need {
         what: "redis-cli, redis-benchmark and redis-check-rdb",
         package: "redis-tools",

@@ -63,6 +63,7 @@ fn stages(project: &Project) -> Vec<Stage<'_>> {
         Stage::new("unit", unit).with_programs(),
         Stage::new("fuzz", || fuzz(project)).with_programs(),
         Stage::new("bench", || bench::smoke(project)).with_programs(),
+        Stage::new("instructions", || bench::instructions(project)),
     ];
     for client in Client::ALL {
         for &mode in client.modes() {

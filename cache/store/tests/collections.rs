@@ -14,7 +14,8 @@ use bytes::Bytes;
 use kura_base::{CacheName, Millis, Ttl};
 use kura_store::{
     CollectionTtl, Command, Data, DataError, DictionaryCommand, DictionaryReply, ItemType, Keyspace,
-    ListCommand, ListReply, Outcome, Reply, SetCommand, SetReply, SortedSetCommand, SortedSetReply, Value,
+    ListCommand, ListReply, ListSpan, Outcome, Reply, SetCommand, SetReply, Side, SortedSetCommand,
+    SortedSetReply, Value,
 };
 
 const NOW: Millis = Millis(1_700_000_000_000);
@@ -174,6 +175,20 @@ fn what_waited_while_its_cache_was_flushed_is_told_so_and_leaves_nothing() {
     let before = store.data.stats();
     assert!(matches!(long.run(), Err(DataError::EmptiedMeanwhile)));
     assert_eq!(store.data.stats().items, before.items);
+}
+
+#[test]
+fn erasing_takes_what_lies_in_two_ranges_once() {
+    let store = Store::new();
+    let values = (0..10).map(|n| bytes(&n.to_string())).collect();
+    let push = ListCommand::Push { side: Side::Back, values, truncate_to: 0, ttl: for_long() };
+    store.list(b"l", push).unwrap();
+    // The first reaches over the second into the third.
+    let erase = ListCommand::Erase(vec![(1, 5), (2, 1), (4, 4)]);
+    assert!(matches!(store.list(b"l", erase).unwrap(), ListReply::Length(3)));
+    let all = ListCommand::Fetch(ListSpan { start: None, end: None });
+    let ListReply::Found(found) = store.list(b"l", all).unwrap() else { panic!("a list is there") };
+    assert!(found.iter_from(0).eq([b"0", b"8", b"9"]));
 }
 
 #[test]

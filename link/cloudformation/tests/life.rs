@@ -85,6 +85,17 @@ fn json_and_yaml_make_the_same_stack() {
 }
 
 #[test]
+fn no_two_events_have_one_id() {
+    let mut cloud = Memory::new();
+    // The clock stands still: both events that begin a resource come in one millisecond.
+    cloud.create("provider", PROVIDER, &[]).unwrap();
+    let events = &cloud.stack("provider").events;
+    let ids: std::collections::BTreeSet<&str> = events.iter().map(|event| event.id.as_str()).collect();
+    assert_eq!(ids.len(), events.len());
+    assert!(events.windows(2).all(|pair| pair[0].at <= pair[1].at));
+}
+
+#[test]
 fn events_come_in_the_order_of_aws() {
     let mut cloud = Memory::new();
     cloud.create("provider", PROVIDER, &[]).unwrap();

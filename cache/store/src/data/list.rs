@@ -99,20 +99,18 @@ fn erase(list: &mut List, mut ranges: Vec<(u64, u64)>, held: Option<Millis>) -> 
     }
     let before = list.len();
     ranges.sort_unstable();
-    // From the last to the first, those that touch as one: what was removed shifts nothing that
-    // is still to go.
-    let mut gone: Option<Range<u64>> = None;
-    for (begin, count) in ranges.into_iter().rev() {
-        let range = begin..begin.saturating_add(count);
-        gone = Some(match gone {
-            Some(later) if range.end >= later.start => begin..later.end.max(range.end),
-            later => {
-                list.remove(later.unwrap_or_default());
-                range
-            }
-        });
+    let mut gone: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    for (begin, count) in ranges {
+        let end = begin.saturating_add(count);
+        match gone.last_mut() {
+            Some(last) if begin <= last.end => last.end = last.end.max(end),
+            _ => gone.push(begin..end),
+        }
     }
-    list.remove(gone.unwrap_or_default());
+    // From the last to the first: what was removed shifts nothing that is still to go.
+    for range in gone.into_iter().rev() {
+        list.remove(range);
+    }
     let change = if list.len() < before { kept(held) } else { Change::Keep };
     (change, Ok(Length(length(list))))
 }

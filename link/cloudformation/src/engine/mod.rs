@@ -13,7 +13,7 @@ mod wave;
 
 use std::collections::BTreeMap;
 
-use kura_model::{AccountId, Change, Cloud, Stack, StackEvent, StackResource, Tags};
+use kura_model::{AccountId, Change, Cloud, Stack, StackEvent, StackResource, Tags, Timestamp};
 
 pub(crate) use changes::plan;
 pub(crate) use drive::Next;
@@ -157,7 +157,7 @@ impl<'a> Operation<'a> {
             reason: reason.map(str::to_owned),
             properties: None,
             token: self.token.clone(),
-            at: self.cloud.now(),
+            at: self.cloud.now().max(self.stack.events.last().map_or(0, |event| event.at)),
         };
         self.stack.events.push(event);
     }
@@ -170,8 +170,7 @@ impl<'a> Operation<'a> {
         reason: Option<&str>,
         shown: Option<&str>,
     ) {
-        let at = self.cloud.now();
-        let id = format!("{}-{status}-{}", resource.logical_id, time::iso8601(at));
+        let (id, at) = self.event_of(&resource.logical_id, status);
         self.stack.events.push(StackEvent {
             id,
             logical_id: resource.logical_id.clone(),
@@ -189,6 +188,20 @@ impl<'a> Operation<'a> {
             own.status = status.to_owned();
             own.status_reason = reason.map(str::to_owned);
             own.updated = at;
+        }
+    }
+
+    /// An event's id and time. The id carries the time in milliseconds, and two events of one resource and status have
+    /// different ones however fast they come: the later one's time moves on.
+    fn event_of(&self, logical_id: &str, status: &str) -> (String, Timestamp) {
+        let events = &self.stack.events;
+        let mut at = self.cloud.now().max(events.last().map_or(0, |event| event.at));
+        loop {
+            let id = format!("{logical_id}-{status}-{}", time::iso8601(at));
+            if !events.iter().rev().take_while(|event| event.at >= at).any(|event| event.id == id) {
+                return (id, at);
+            }
+            at += 1;
         }
     }
 
