@@ -1,7 +1,6 @@
 //! Items too large for a segment: key and value on the heap, a number in the log.
 
 use crate::Keyspace;
-use crate::buffer;
 use crate::collection::Trees;
 use bytes::Bytes;
 
@@ -19,29 +18,41 @@ pub(crate) struct Large {
 /// What is kept apart.
 #[derive(Debug)]
 pub(crate) enum Kept {
-    Value(Bytes),
+    Value(Held),
     /// A collection; its bytes are in the books of the heap, not in those of the log.
     Collection(Box<Trees>),
+}
+
+/// A value with a buffer of its own.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) value: Bytes,
+    /// Bytes that the buffer takes.
+    pub(crate) taken: usize,
 }
 
 impl Kept {
     /// Bytes in the books of the log.
     pub(crate) fn len(&self) -> usize {
         match self {
-            Self::Value(value) => value.len(),
+            Self::Value(held) => held.value.len(),
             Self::Collection(_) => 0,
         }
     }
 }
 
 impl Large {
-    /// Bytes that an item with so many bytes of key and value takes beside its record.
-    pub(crate) fn bytes_of(key: usize, value: usize) -> u64 {
-        (key + buffer::taken(value)) as u64 + ALLOCATION_BYTES
+    /// Bytes that an item takes beside its record, with so many for its key and its value's buffer.
+    pub(crate) fn bytes_of(key: usize, taken: usize) -> u64 {
+        (key + taken) as u64 + ALLOCATION_BYTES
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        Self::bytes_of(self.key.len(), self.value.len())
+        let taken = match &self.value {
+            Kept::Value(held) => held.taken,
+            Kept::Collection(_) => 0,
+        };
+        Self::bytes_of(self.key.len(), taken)
     }
 }
 

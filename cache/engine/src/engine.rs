@@ -7,7 +7,7 @@ pub use collections::Change;
 
 use crate::collection::Heap;
 use crate::hash::{self, MAX_SHARDS};
-use crate::shard::{Key, Shard};
+use crate::shard::{Bounds, Key, Shard};
 use crate::{Action, Item, Keyspace, Stats, TooLarge, Value};
 use kura_base::Millis;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -38,6 +38,8 @@ pub struct Config {
 pub struct Engine {
     shards: Box<[Place]>,
     heap: Arc<Heap>,
+    /// Of every shard.
+    bounds: Bounds,
     memory_bytes: u64,
     hash_seed: u64,
     /// The shard that is next asked to fit, or to evict a collection.
@@ -54,6 +56,18 @@ struct Place {
     quiet: Condvar,
 }
 
+impl Place {
+    /// Changes the shard. Large values that go by it are let go of when it is unlocked.
+    fn change<R>(&self, work: impl FnOnce(&mut Shard) -> R) -> R {
+        let mut shard = self.shard.lock();
+        let answer = work(&mut shard);
+        let freed = shard.log.take_freed();
+        drop(shard);
+        drop(freed);
+        answer
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
         self.heap.close();
@@ -68,14 +82,13 @@ impl Engine {
         let most = (memory_bytes / SHARD_BYTES).clamp(1, MAX_SHARDS as u64);
         let count = 1 << most.ilog2();
         let heap = Arc::<Heap>::default();
-        let place = |_| Place {
-            shard: Mutex::new(Shard::new(memory_bytes / count, config.hash_seed, heap.clone(), count)),
-            quiet: Condvar::new(),
-        };
+        let shard = || Shard::new(memory_bytes / count, config.hash_seed, heap.clone(), count);
+        let bounds = shard().bounds;
+        let place = |_| Place { shard: Mutex::new(shard()), quiet: Condvar::new() };
         let shards = (0..count).map(place).collect();
         let turn = AtomicUsize::new(0);
         let hash_seed = config.hash_seed;
-        Self { shards, heap, memory_bytes, hash_seed, turn, maintained: Mutex::new(0) }
+        Self { shards, heap, bounds, memory_bytes, hash_seed, turn, maintained: Mutex::new(0) }
     }
 
     /// Reads an item, under the lock of its shard, and counts the access for eviction.
@@ -116,14 +129,28 @@ impl Engine {
         expires: Millis,
         now: Millis,
     ) -> Result<(), TooLarge> {
+        let value = self.ready(key, value);
         let key = self.key(ks, key);
-        self.shard(key).put(key, value, expires, now)
+        self.change(key, |shard| shard.put(key, value, expires, now))
+    }
+
+    /// A value for a key in the form in which it will be kept: a large one is copied now, and not while
+    /// others wait for the shard. [`set`](Self::set) does so itself; it is for what
+    /// [`update`](Self::update) will put if it is known before.
+    #[must_use]
+    pub fn ready<'v>(&self, key: &[u8], value: Value<'v>) -> Value<'v> {
+        let bytes = key.len() + value.as_bytes().len();
+        // One that is too large will be refused.
+        if self.bounds.is_inline(bytes) || bytes as u64 > self.bounds.item {
+            return value;
+        }
+        Value::ready(value.into_compact(self.bounds.buffers))
     }
 
     /// Removes an item. True if a live one was there.
     pub fn delete(&self, ks: Keyspace, key: &[u8], now: Millis) -> bool {
         let key = self.key(ks, key);
-        self.shard(key).delete(key, now)
+        self.change(key, |shard| shard.delete(key, now))
     }
 
     /// Looks at an item and changes it, atomically for its key: `decide` sees the live item or
@@ -140,7 +167,7 @@ impl Engine {
         decide: impl FnOnce(Option<Item<'_>>) -> (Action<'v>, R),
     ) -> Result<R, TooLarge> {
         let key = self.key(ks, key);
-        self.shard(key).update(key, now, decide)
+        self.change(key, |shard| shard.update(key, now, decide))
     }
 
     /// Gives up a keyspace: its items are never read again, and their memory is reclaimed later,
@@ -164,7 +191,7 @@ impl Engine {
             while budget > 0 {
                 let mut slice = budget.min(ITEMS_PER_LOCK);
                 budget -= slice;
-                let more = self.shards[*next].shard.lock().maintain(now, &mut slice);
+                let more = self.shards[*next].change(|shard| shard.maintain(now, &mut slice));
                 budget += slice;
                 if !more {
                     break;
@@ -203,6 +230,10 @@ impl Engine {
 
     fn shard(&self, key: Key<'_>) -> MutexGuard<'_, Shard> {
         self.place(key).shard.lock()
+    }
+
+    fn change<R>(&self, key: Key<'_>, work: impl FnOnce(&mut Shard) -> R) -> R {
+        self.place(key).change(work)
     }
 
     fn place(&self, key: Key<'_>) -> &Place {

@@ -16,6 +16,7 @@ use crate::apart::Apart;
 use crate::header::{Header, UNIT_BYTES};
 use crate::index::Place;
 use crate::segment::{Queue, Segment, TtlClass};
+use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// The segments of a shard, in their queues, and the items kept apart.
@@ -33,6 +34,8 @@ pub(crate) struct Log {
     /// The segment that records of a queue and class are appended to.
     open: [[Option<u32>; TtlClass::COUNT]; 2],
     apart: Apart,
+    /// Values that have gone, to be let go of where nobody waits for the log.
+    freed: Vec<Bytes>,
     born: u64,
     in_use: usize,
     used_bytes: u64,
@@ -54,6 +57,7 @@ impl Log {
             queues: [VecDeque::new(), VecDeque::new()],
             open: [[None; TtlClass::COUNT]; 2],
             apart: Apart::default(),
+            freed: Vec::new(),
             born: 0,
             in_use: 0,
             used_bytes: 0,
@@ -116,6 +120,11 @@ impl Log {
     /// What a segment costs beside its bytes: its description and its number in two lists, all
     /// in vectors that may be half empty; and the allocator's share.
     const SEGMENT_LISTS_BYTES: usize = 2 * (size_of::<Segment>() + 2 * size_of::<u32>()) + 16;
+
+    /// Values that have gone since this was last asked for.
+    pub(crate) fn take_freed(&mut self) -> Vec<Bytes> {
+        if self.freed.is_empty() { Vec::new() } else { std::mem::take(&mut self.freed) }
+    }
 
     // === segments ===
 

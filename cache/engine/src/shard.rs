@@ -4,7 +4,8 @@ mod collections;
 
 pub use collections::Refusal;
 
-use crate::buffer;
+use crate::apart::Held;
+use crate::buffer::Buffers;
 use crate::busy::Busy;
 use crate::collection::Heap;
 use crate::ghost::Ghost;
@@ -40,8 +41,15 @@ pub(crate) struct Bounds {
     pub(crate) inline: usize,
     /// One collection.
     pub(crate) collection: u64,
-    /// From this size on a value has pages of its own.
-    pub(crate) own_pages_from: usize,
+    /// Of values kept apart.
+    pub(crate) buffers: Buffers,
+}
+
+impl Bounds {
+    /// Whether an item with so many bytes of key and value is inside a segment.
+    pub(crate) fn is_inline(&self, bytes: usize) -> bool {
+        bytes <= self.inline
+    }
 }
 
 /// Why an item goes.
@@ -92,7 +100,7 @@ impl Shard {
             item: working / 4 * 3,
             inline: MAX_INLINE_BYTES.min(segment_bytes as usize / 8),
             collection: limit * shards / 2,
-            own_pages_from: buffer::own_pages_from(limit * shards),
+            buffers: Buffers::of(limit * shards),
         };
         Self {
             hash_seed,
@@ -155,11 +163,13 @@ impl Shard {
         self.check_size(key.bytes.len(), value.as_bytes().len())?;
         self.busy.supersede(key.keyspace, key.bytes);
         let found = self.find_live(key, now);
-        if key.bytes.len() + value.as_bytes().len() <= self.bounds.inline {
+        if self.bounds.is_inline(key.bytes.len() + value.as_bytes().len()) {
             let body = Body::Inline(value.as_bytes());
             self.write(key, found, ItemType::Scalar, body, expires, now);
         } else {
-            let body = Body::Apart(value.into_compact(self.bounds.own_pages_from));
+            let buffers = self.bounds.buffers;
+            let taken = buffers.taken(value.as_bytes().len());
+            let body = Body::Apart(Held { value: value.into_compact(buffers), taken });
             self.write(key, found, ItemType::Scalar, body, expires, now);
         }
         Ok(())

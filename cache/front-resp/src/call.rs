@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kura_base::Millis;
-use kura_commands::{Cache, Change, Collection, Commands, Outcome, Work};
+use kura_commands::{Cache, Change, Collection, Commands, Outcome, Value, Work};
 
 use crate::numbers;
 use crate::parse::Arguments;
@@ -67,6 +67,11 @@ impl<'a> Call<'a> {
 
     pub(crate) fn owned(&self, index: usize) -> Bytes {
         Bytes::copy_from_slice(self.argument(index))
+    }
+
+    /// A value to be stored under the first key, copied before any lock is held if it is large.
+    pub(crate) fn ready(&self, index: usize) -> Value<'a> {
+        self.commands.ready(self.key(), Value::Copied(self.argument(index)))
     }
 
     pub(crate) fn integer(&self, index: usize) -> Result<i64, Failure> {

@@ -173,7 +173,7 @@ impl Body {
     fn bytes(&self) -> u64 {
         NODE_BYTES
             + match self {
-                Self::Leaf(page) => buffer::taken(page.capacity()) as u64,
+                Self::Leaf(page) => buffer::allocated(page.capacity()) as u64,
                 Self::Inner(children) => {
                     let separators: usize =
                         children.iter().map(|child| child.least.len() + SEPARATOR_BYTES).sum();

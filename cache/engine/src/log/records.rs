@@ -1,7 +1,7 @@
 //! Records: writing them to the log, reading them at a place, marking them dead.
 
 use super::Log;
-use crate::apart::{Kept, Large};
+use crate::apart::{Held, Kept, Large};
 use crate::collection::Trees;
 use crate::header::{HEADER_BYTES, Header, record_bytes};
 use crate::index::Place;
@@ -27,7 +27,7 @@ pub(crate) struct Record<'a> {
 #[derive(Debug)]
 pub(crate) enum Body<'a> {
     Inline(&'a [u8]),
-    Apart(bytes::Bytes),
+    Apart(Held),
     Collection(Box<Trees>),
 }
 
@@ -44,7 +44,7 @@ impl Body<'_> {
     pub(crate) fn apart_bytes(&self, key: &[u8]) -> u64 {
         match self {
             Self::Inline(_) => 0,
-            Self::Apart(value) => Large::bytes_of(key.len(), value.len()),
+            Self::Apart(held) => Large::bytes_of(key.len(), held.taken),
             Self::Collection(_) => Large::bytes_of(key.len(), 0),
         }
     }
@@ -54,7 +54,7 @@ impl Body<'_> {
         key.len()
             + match self {
                 Self::Inline(value) => value.len(),
-                Self::Apart(value) => value.len(),
+                Self::Apart(held) => held.value.len(),
                 Self::Collection(_) => 0,
             }
     }
@@ -87,7 +87,7 @@ impl Log {
     pub(crate) fn item(&self, place: Place, header: &Header) -> Item<'_> {
         let value = if header.apart {
             match self.large(place).map(|large| &large.value) {
-                Some(Kept::Value(value)) => ValueRef::Shared(value),
+                Some(Kept::Value(held)) => ValueRef::Shared(&held.value),
                 Some(Kept::Collection(_)) | None => ValueRef::Inline(&[]),
             }
         } else {
@@ -131,7 +131,7 @@ impl Log {
                 rest[..value.len()].copy_from_slice(value);
                 return self.place(number, offset);
             }
-            Body::Apart(value) => Kept::Value(value),
+            Body::Apart(held) => Kept::Value(held),
             Body::Collection(trees) => Kept::Collection(trees),
         };
         let large = Large { keyspace: record.keyspace, key: record.key.into(), value };
@@ -230,6 +230,9 @@ impl Log {
         if header.apart {
             let large = self.apart.remove(self.number_at(place));
             self.payload_bytes -= large.as_ref().map_or(0, |large| large.value.len() as u64);
+            if let Some(Kept::Value(held)) = large.map(|large| large.value) {
+                self.freed.push(held.value);
+            }
         }
         self.payload_bytes -= u64::from(header.key_len);
         self.bury(place, &header, apart_bytes);
