@@ -1,6 +1,7 @@
 //! Items too large for a segment: key and value on the heap, a number in the log.
 
 use crate::Keyspace;
+use crate::buffer::Buffers;
 use crate::collection::Trees;
 use bytes::Bytes;
 
@@ -18,47 +19,25 @@ pub(crate) struct Large {
 /// What is kept apart.
 #[derive(Debug)]
 pub(crate) enum Kept {
-    Value(Held),
+    Value(Bytes),
     /// A collection; its bytes are in the books of the heap, not in those of the log.
     Collection(Box<Trees>),
-}
-
-/// A value with a buffer of its own.
-#[derive(Debug)]
-pub(crate) struct Held {
-    pub(crate) value: Bytes,
-    /// Bytes that the buffer takes.
-    pub(crate) taken: usize,
 }
 
 impl Kept {
     /// Bytes in the books of the log.
     pub(crate) fn len(&self) -> usize {
         match self {
-            Self::Value(held) => held.value.len(),
+            Self::Value(value) => value.len(),
             Self::Collection(_) => 0,
         }
     }
 }
 
-impl Large {
-    /// Bytes that an item takes beside its record, with so many for its key and its value's buffer.
-    pub(crate) fn bytes_of(key: usize, taken: usize) -> u64 {
-        (key + taken) as u64 + ALLOCATION_BYTES
-    }
-
-    pub(crate) fn bytes(&self) -> u64 {
-        let taken = match &self.value {
-            Kept::Value(held) => held.taken,
-            Kept::Collection(_) => 0,
-        };
-        Self::bytes_of(self.key.len(), taken)
-    }
-}
-
 /// The items kept apart, by number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Apart {
+    buffers: Buffers,
     places: Vec<Option<Large>>,
     vacant: Vec<u32>,
     taken_bytes: u64,
@@ -66,12 +45,26 @@ pub(crate) struct Apart {
 }
 
 impl Apart {
+    pub(crate) fn new(buffers: Buffers) -> Self {
+        Self { buffers, places: Vec::new(), vacant: Vec::new(), taken_bytes: 0, collections: 0 }
+    }
+
+    /// Bytes that an item takes beside its record, with so many bytes of key and value.
+    pub(crate) fn bytes_of(&self, key: usize, value: usize) -> u64 {
+        let buffer = if value == 0 { 0 } else { self.buffers.taken(value) };
+        (key + buffer) as u64 + ALLOCATION_BYTES
+    }
+
+    pub(crate) fn bytes(&self, large: &Large) -> u64 {
+        self.bytes_of(large.key.len(), large.value.len())
+    }
+
     pub(crate) fn get(&self, number: u32) -> Option<&Large> {
         self.places.get(number as usize)?.as_ref()
     }
 
     pub(crate) fn insert(&mut self, large: Large) -> u32 {
-        self.taken_bytes += large.bytes();
+        self.taken_bytes += self.bytes(&large);
         self.collections += usize::from(matches!(large.value, Kept::Collection(_)));
         match self.vacant.pop() {
             Some(number) => {
@@ -87,7 +80,7 @@ impl Apart {
 
     pub(crate) fn remove(&mut self, number: u32) -> Option<Large> {
         let large = self.places.get_mut(number as usize)?.take()?;
-        self.taken_bytes -= large.bytes();
+        self.taken_bytes -= self.bytes(&large);
         self.collections -= usize::from(matches!(large.value, Kept::Collection(_)));
         self.vacant.push(number);
         Some(large)

@@ -56,18 +56,6 @@ struct Place {
     quiet: Condvar,
 }
 
-impl Place {
-    /// Changes the shard. Large values that go by it are let go of when it is unlocked.
-    fn change<R>(&self, work: impl FnOnce(&mut Shard) -> R) -> R {
-        let mut shard = self.shard.lock();
-        let answer = work(&mut shard);
-        let freed = shard.log.take_freed();
-        drop(shard);
-        drop(freed);
-        answer
-    }
-}
-
 impl Drop for Engine {
     fn drop(&mut self) {
         self.heap.close();
@@ -129,9 +117,12 @@ impl Engine {
         expires: Millis,
         now: Millis,
     ) -> Result<(), TooLarge> {
-        let value = self.ready(key, value);
         let key = self.key(ks, key);
-        self.change(key, |shard| shard.put(key, value, expires, now))
+        if self.bounds.is_inline(key.bytes.len() + value.as_bytes().len()) {
+            return self.shard(key).put_inline(key, value.as_bytes(), expires, now);
+        }
+        let value = self.ready(key.bytes, value);
+        self.shard(key).put(key, value, expires, now)
     }
 
     /// A value for a key in the form in which it will be kept: a large one is copied now, and not while
@@ -150,7 +141,7 @@ impl Engine {
     /// Removes an item. True if a live one was there.
     pub fn delete(&self, ks: Keyspace, key: &[u8], now: Millis) -> bool {
         let key = self.key(ks, key);
-        self.change(key, |shard| shard.delete(key, now))
+        self.shard(key).delete(key, now)
     }
 
     /// Looks at an item and changes it, atomically for its key: `decide` sees the live item or
@@ -167,7 +158,7 @@ impl Engine {
         decide: impl FnOnce(Option<Item<'_>>) -> (Action<'v>, R),
     ) -> Result<R, TooLarge> {
         let key = self.key(ks, key);
-        self.change(key, |shard| shard.update(key, now, decide))
+        self.shard(key).update(key, now, decide)
     }
 
     /// Gives up a keyspace: its items are never read again, and their memory is reclaimed later,
@@ -177,6 +168,12 @@ impl Engine {
         for place in &self.shards {
             place.shard.lock().retire(ks);
         }
+    }
+
+    /// Leaves so many bytes of the memory free from now on, for what the process takes beyond what is
+    /// counted here. Shards that are over it then evict at their next put.
+    pub fn leave_free(&self, bytes: u64) {
+        self.heap.leave_free(bytes);
     }
 
     /// Reclaims expired and retired items and the gaps that removed ones left, visiting about
@@ -191,8 +188,10 @@ impl Engine {
             while budget > 0 {
                 let mut slice = budget.min(ITEMS_PER_LOCK);
                 budget -= slice;
-                let more = self.shards[*next].change(|shard| shard.maintain(now, &mut slice));
+                let more = self.shards[*next].shard.lock().maintain(now, &mut slice);
                 budget += slice;
+                // Those of large values that went.
+                kura_pages::trim();
                 if !more {
                     break;
                 }
@@ -230,10 +229,6 @@ impl Engine {
 
     fn shard(&self, key: Key<'_>) -> MutexGuard<'_, Shard> {
         self.place(key).shard.lock()
-    }
-
-    fn change<R>(&self, key: Key<'_>, work: impl FnOnce(&mut Shard) -> R) -> R {
-        self.place(key).change(work)
     }
 
     fn place(&self, key: Key<'_>) -> &Place {

@@ -13,10 +13,10 @@ mod records;
 pub(crate) use records::{Body, Record};
 
 use crate::apart::Apart;
+use crate::buffer::Buffers;
 use crate::header::{Header, UNIT_BYTES};
 use crate::index::Place;
 use crate::segment::{Queue, Segment, TtlClass};
-use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// The segments of a shard, in their queues, and the items kept apart.
@@ -34,8 +34,6 @@ pub(crate) struct Log {
     /// The segment that records of a queue and class are appended to.
     open: [[Option<u32>; TtlClass::COUNT]; 2],
     apart: Apart,
-    /// Values that have gone, to be let go of where nobody waits for the log.
-    freed: Vec<Bytes>,
     born: u64,
     in_use: usize,
     used_bytes: u64,
@@ -47,7 +45,7 @@ pub(crate) struct Log {
 
 impl Log {
     /// An empty log of segments of so many bytes, a power of two.
-    pub(crate) fn new(segment_bytes: usize) -> Self {
+    pub(crate) fn new(segment_bytes: usize, buffers: Buffers) -> Self {
         Self {
             segment_bytes,
             units_shift: (segment_bytes / UNIT_BYTES).ilog2(),
@@ -56,8 +54,7 @@ impl Log {
             spare: None,
             queues: [VecDeque::new(), VecDeque::new()],
             open: [[None; TtlClass::COUNT]; 2],
-            apart: Apart::default(),
-            freed: Vec::new(),
+            apart: Apart::new(buffers),
             born: 0,
             in_use: 0,
             used_bytes: 0,
@@ -92,7 +89,9 @@ impl Log {
         };
         let apart = match body {
             Body::Inline(_) => 0,
-            Body::Apart(_) | Body::Collection(_) => body.apart_bytes(key) + self.apart.growth_bytes(),
+            Body::Apart(_) | Body::Collection(_) => {
+                self.apart_bytes_of(key, body) + self.apart.growth_bytes()
+            }
         };
         segment + apart
     }
@@ -120,11 +119,6 @@ impl Log {
     /// What a segment costs beside its bytes: its description and its number in two lists, all
     /// in vectors that may be half empty; and the allocator's share.
     const SEGMENT_LISTS_BYTES: usize = 2 * (size_of::<Segment>() + 2 * size_of::<u32>()) + 16;
-
-    /// Values that have gone since this was last asked for.
-    pub(crate) fn take_freed(&mut self) -> Vec<Bytes> {
-        if self.freed.is_empty() { Vec::new() } else { std::mem::take(&mut self.freed) }
-    }
 
     // === segments ===
 

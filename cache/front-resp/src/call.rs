@@ -10,6 +10,9 @@ use crate::numbers;
 use crate::parse::Arguments;
 use crate::reply::{Failure, Out, Reply};
 
+/// Values below this are copied under the lock, which takes less than to ask how they will be kept.
+const LARGE_BYTES: usize = 2048;
+
 /// One call of a command on items.
 pub(crate) struct Call<'a> {
     pub(crate) commands: &'a Arc<Commands>,
@@ -71,7 +74,11 @@ impl<'a> Call<'a> {
 
     /// A value to be stored under the first key, copied before any lock is held if it is large.
     pub(crate) fn ready(&self, index: usize) -> Value<'a> {
-        self.commands.ready(self.key(), Value::Copied(self.argument(index)))
+        let value = self.argument(index);
+        if value.len() < LARGE_BYTES {
+            return Value::Copied(value);
+        }
+        self.commands.ready(self.key(), Value::Copied(value))
     }
 
     pub(crate) fn integer(&self, index: usize) -> Result<i64, Failure> {

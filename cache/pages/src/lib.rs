@@ -4,7 +4,7 @@
 //! all sizes up to a megabyte that come and go take several times what they hold. Here a buffer has
 //! pages of its own. When its last handle goes, whoever has it, they serve the next buffer of the same
 //! size class, since new pages cost several times what a copy into old ones does, or go back to the
-//! system: not more than [`SPARE_BYTES`] wait. So what is taken is what the buffers take, and that.
+//! system: not more than [`SPARE_BYTES`] wait for long. So what is taken is what the buffers take, and that.
 //!
 //! It counts nothing and bounds nothing else; who makes a buffer does. Small ones are better off with
 //! the allocator.
@@ -22,7 +22,7 @@ mod spare;
 use bytes::Bytes;
 use memmap2::{MmapMut, MmapOptions};
 
-pub use spare::SPARE_BYTES;
+pub use spare::{SPARE_BYTES, trim};
 
 /// Bytes of a page.
 const PAGE_BYTES: usize = 4096;

@@ -56,7 +56,7 @@ impl Engine {
             let (change, answer) = change(&mut collection, expires);
             (collection.into_trees(), change, answer)
         };
-        let answer = self.change(key, |shard| shard.edit(key, C::TYPE, growth, now, change));
+        let answer = self.shard(key).edit(key, C::TYPE, growth, now, change);
         // Each shard has a share of what collections take: now and then each has to look.
         let next = self.turn.fetch_add(1, Relaxed) % self.shards.len();
         if let Some(mut shard) = self.shards[next].shard.try_lock() {
@@ -123,7 +123,7 @@ impl Engine {
         self.make_heap_room(0)?;
         let key = self.key(ks, key);
         let trees = collection.into_trees();
-        let stored = self.change(key, |shard| shard.put_collection(key, C::TYPE, trees, expires, now));
+        let stored = self.shard(key).put_collection(key, C::TYPE, trees, expires, now);
         self.fit_all(now);
         stored
     }
@@ -131,7 +131,7 @@ impl Engine {
     /// Makes all shards go back into their bounds.
     fn fit_all(&self, now: Millis) {
         for place in &self.shards {
-            place.change(|shard| shard.fit(now));
+            place.shard.lock().fit(now);
         }
     }
 
@@ -167,7 +167,7 @@ struct Work<'a> {
 impl Work<'_> {
     fn finish<C: Collection>(mut self, trees: Trees, began: Option<Millis>, change: Change, now: Millis) {
         let place = self.engine.place(self.key);
-        place.change(|shard| shard.finish(self.key, C::TYPE, (trees, began), change, now));
+        place.shard.lock().finish(self.key, C::TYPE, (trees, began), change, now);
         self.finished = true;
     }
 }

@@ -1,7 +1,7 @@
 //! Records: writing them to the log, reading them at a place, marking them dead.
 
 use super::Log;
-use crate::apart::{Held, Kept, Large};
+use crate::apart::{Kept, Large};
 use crate::collection::Trees;
 use crate::header::{HEADER_BYTES, Header, record_bytes};
 use crate::index::Place;
@@ -27,7 +27,7 @@ pub(crate) struct Record<'a> {
 #[derive(Debug)]
 pub(crate) enum Body<'a> {
     Inline(&'a [u8]),
-    Apart(Held),
+    Apart(bytes::Bytes),
     Collection(Box<Trees>),
 }
 
@@ -40,21 +40,12 @@ impl Body<'_> {
         })
     }
 
-    /// Heap bytes beside the record.
-    pub(crate) fn apart_bytes(&self, key: &[u8]) -> u64 {
-        match self {
-            Self::Inline(_) => 0,
-            Self::Apart(held) => Large::bytes_of(key.len(), held.taken),
-            Self::Collection(_) => Large::bytes_of(key.len(), 0),
-        }
-    }
-
     /// Bytes of key and value, as the books of the log have them.
     fn payload_bytes(&self, key: &[u8]) -> usize {
         key.len()
             + match self {
                 Self::Inline(value) => value.len(),
-                Self::Apart(held) => held.value.len(),
+                Self::Apart(value) => value.len(),
                 Self::Collection(_) => 0,
             }
     }
@@ -87,7 +78,7 @@ impl Log {
     pub(crate) fn item(&self, place: Place, header: &Header) -> Item<'_> {
         let value = if header.apart {
             match self.large(place).map(|large| &large.value) {
-                Some(Kept::Value(held)) => ValueRef::Shared(&held.value),
+                Some(Kept::Value(value)) => ValueRef::Shared(value),
                 Some(Kept::Collection(_)) | None => ValueRef::Inline(&[]),
             }
         } else {
@@ -106,7 +97,7 @@ impl Log {
     /// Adds a record at the end of the open segment of its queue and class.
     pub(crate) fn append(&mut self, queue: Queue, class: TtlClass, record: Record<'_>) -> Place {
         let payload_bytes = record.body.payload_bytes(record.key);
-        let apart_bytes = record.body.apart_bytes(record.key);
+        let apart_bytes = self.apart_bytes_of(record.key, &record.body);
         let slot = record.body.record_bytes(record.key);
         let header = Header {
             keyspace: record.keyspace,
@@ -131,12 +122,21 @@ impl Log {
                 rest[..value.len()].copy_from_slice(value);
                 return self.place(number, offset);
             }
-            Body::Apart(held) => Kept::Value(held),
+            Body::Apart(value) => Kept::Value(value),
             Body::Collection(trees) => Kept::Collection(trees),
         };
         let large = Large { keyspace: record.keyspace, key: record.key.into(), value };
         payload.copy_from_slice(&self.apart.insert(large).to_le_bytes());
         self.place(number, offset)
+    }
+
+    /// Heap bytes beside the record of a body.
+    pub(super) fn apart_bytes_of(&self, key: &[u8], body: &Body<'_>) -> u64 {
+        match body {
+            Body::Inline(_) => 0,
+            Body::Apart(value) => self.apart.bytes_of(key.len(), value.len()),
+            Body::Collection(_) => self.apart.bytes_of(key.len(), 0),
+        }
     }
 
     /// Copies a live record to another queue and marks the old one dead; its class stays.
@@ -230,9 +230,6 @@ impl Log {
         if header.apart {
             let large = self.apart.remove(self.number_at(place));
             self.payload_bytes -= large.as_ref().map_or(0, |large| large.value.len() as u64);
-            if let Some(Kept::Value(held)) = large.map(|large| large.value) {
-                self.freed.push(held.value);
-            }
         }
         self.payload_bytes -= u64::from(header.key_len);
         self.bury(place, &header, apart_bytes);
@@ -271,6 +268,6 @@ impl Log {
         if !header.apart {
             return 0;
         }
-        self.large(place).map_or(0, Large::bytes)
+        self.large(place).map_or(0, |large| self.apart.bytes(large))
     }
 }
