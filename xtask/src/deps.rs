@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("kura-pages", &[], "buffers, whoever fills them"),
     ("kura-engine", &["kura-base", "kura-pages"], "pure data structures"),
     ("kura-tokens", &["kura-base"], "pure minting and checking"),
-    ("kura-topics", &["kura-base"], "pure sequences, rings and places in them"),
+    ("kura-topics", &["kura-base", "kura-pages"], "pure sequences, rings and places in them"),
     (
         "kura-store",
         &["kura-base", "kura-engine", "kura-tokens", "kura-topics"],

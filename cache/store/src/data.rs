@@ -185,6 +185,11 @@ impl Data {
         self.engine.maintain(now, max_items)
     }
 
+    /// Leaves so many bytes of the memory free from now on.
+    pub fn leave_free(&self, bytes: u64) {
+        self.engine.leave_free(bytes);
+    }
+
     /// What the engine holds and has done.
     #[must_use]
     pub fn stats(&self) -> Stats {
