@@ -15,9 +15,10 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("kura-base", &[], "the bottom: names, units and limits know nobody"),
     ("kura-wire", &["kura-base"], "messages and statuses know the units, not the cache"),
     ("kura-control-socket", &[], "how a command line reaches a daemon, whatever it asks"),
-    ("kura-engine", &["kura-base"], "pure data structures"),
+    ("kura-pages", &[], "buffers, whoever fills them"),
+    ("kura-engine", &["kura-base", "kura-pages"], "pure data structures"),
     ("kura-tokens", &["kura-base"], "pure minting and checking"),
-    ("kura-topics", &["kura-base"], "pure sequences, rings and places in them"),
+    ("kura-topics", &["kura-base", "kura-pages"], "pure sequences, rings and places in them"),
     (
         "kura-store",
         &["kura-base", "kura-engine", "kura-tokens", "kura-topics"],
@@ -31,20 +32,24 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("kura-front", &["kura-wire"], "bounds that all front ends share; no protocol, no command"),
     (
         "kura-front-grpc",
-        &["kura-base", "kura-wire", "kura-commands", "kura-front"],
+        &["kura-base", "kura-wire", "kura-commands", "kura-front", "kura-pages"],
         "a front end sees commands only",
     ),
     (
         "kura-front-http",
-        &["kura-base", "kura-wire", "kura-commands", "kura-front"],
+        &["kura-base", "kura-wire", "kura-commands", "kura-front", "kura-pages"],
         "a front end sees commands only",
     ),
     (
         "kura-front-protosocket",
-        &["kura-base", "kura-wire", "kura-commands", "kura-front"],
+        &["kura-base", "kura-wire", "kura-commands", "kura-front", "kura-pages"],
         "a front end sees commands only",
     ),
-    ("kura-front-resp", &["kura-base", "kura-commands", "kura-front"], "a front end sees commands only"),
+    (
+        "kura-front-resp",
+        &["kura-base", "kura-commands", "kura-front", "kura-pages"],
+        "a front end sees commands only",
+    ),
     (
         "kura",
         &[

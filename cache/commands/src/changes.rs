@@ -2,7 +2,7 @@
 //! command: for RESP, whose commands are many and each answer something of their own.
 
 use kura_base::Millis;
-use kura_store::{Action, Change, Collection, Item, ValueRef, Work};
+use kura_store::{Action, Change, Collection, Item, Value, ValueRef, Work};
 
 use crate::{Cache, Commands, Error, Outcome};
 
@@ -42,6 +42,13 @@ impl Commands {
     ) -> Result<Option<R>, Error> {
         self.check_key(cache, key)?;
         Ok(self.data.look_at_scalar(cache.keyspace, key, now, read)?)
+    }
+
+    /// A value for a key, made ready so that [`change`](Self::change) stores it without copying a
+    /// large one under the lock.
+    #[must_use]
+    pub fn ready<'v>(&self, key: &[u8], value: Value<'v>) -> Value<'v> {
+        self.data.ready(key, value)
     }
 
     /// Looks at an item of any type and changes it, atomically for its key. `decide` runs under a

@@ -116,6 +116,12 @@ impl Commands {
         self.data.maintain(self.now(), max_items)
     }
 
+    /// Has items leave so many bytes of their memory free from now on, for what the process takes
+    /// beyond what is counted.
+    pub fn leave_free(&self, bytes: u64) {
+        self.data.leave_free(bytes);
+    }
+
     /// What the engine holds and has done.
     #[must_use]
     pub fn stats(&self) -> kura_store::Stats {

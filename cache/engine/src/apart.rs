@@ -1,6 +1,7 @@
 //! Items too large for a segment: key and value on the heap, a number in the log.
 
 use crate::Keyspace;
+use crate::buffer::Buffers;
 use crate::collection::Trees;
 use bytes::Bytes;
 
@@ -33,33 +34,37 @@ impl Kept {
     }
 }
 
-impl Large {
-    /// Bytes that an item with `payload` bytes of key and value takes on the heap.
-    pub(crate) fn bytes(payload: usize) -> u64 {
-        payload as u64 + ALLOCATION_BYTES
-    }
-
-    pub(crate) fn payload(&self) -> usize {
-        self.key.len() + self.value.len()
-    }
-}
-
 /// The items kept apart, by number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Apart {
+    buffers: Buffers,
     places: Vec<Option<Large>>,
     vacant: Vec<u32>,
-    payload_bytes: u64,
+    taken_bytes: u64,
     collections: usize,
 }
 
 impl Apart {
+    pub(crate) fn new(buffers: Buffers) -> Self {
+        Self { buffers, places: Vec::new(), vacant: Vec::new(), taken_bytes: 0, collections: 0 }
+    }
+
+    /// Bytes that an item takes beside its record, with so many bytes of key and value.
+    pub(crate) fn bytes_of(&self, key: usize, value: usize) -> u64 {
+        let buffer = if value == 0 { 0 } else { self.buffers.taken(value) };
+        (key + buffer) as u64 + ALLOCATION_BYTES
+    }
+
+    pub(crate) fn bytes(&self, large: &Large) -> u64 {
+        self.bytes_of(large.key.len(), large.value.len())
+    }
+
     pub(crate) fn get(&self, number: u32) -> Option<&Large> {
         self.places.get(number as usize)?.as_ref()
     }
 
     pub(crate) fn insert(&mut self, large: Large) -> u32 {
-        self.payload_bytes += Large::bytes(large.payload());
+        self.taken_bytes += self.bytes(&large);
         self.collections += usize::from(matches!(large.value, Kept::Collection(_)));
         match self.vacant.pop() {
             Some(number) => {
@@ -75,7 +80,7 @@ impl Apart {
 
     pub(crate) fn remove(&mut self, number: u32) -> Option<Large> {
         let large = self.places.get_mut(number as usize)?.take()?;
-        self.payload_bytes -= Large::bytes(large.payload());
+        self.taken_bytes -= self.bytes(&large);
         self.collections -= usize::from(matches!(large.value, Kept::Collection(_)));
         self.vacant.push(number);
         Some(large)
@@ -110,7 +115,7 @@ impl Apart {
 
     /// Bytes allocated.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        self.payload_bytes + (self.places.capacity() * Self::PLACE_BYTES) as u64
+        self.taken_bytes + (self.places.capacity() * Self::PLACE_BYTES) as u64
     }
 
     /// Bytes that one more item adds to the list of places.

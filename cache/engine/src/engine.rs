@@ -7,7 +7,7 @@ pub use collections::Change;
 
 use crate::collection::Heap;
 use crate::hash::{self, MAX_SHARDS};
-use crate::shard::{Key, Shard};
+use crate::shard::{Bounds, Key, Shard};
 use crate::{Action, Item, Keyspace, Stats, TooLarge, Value};
 use kura_base::Millis;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -38,6 +38,8 @@ pub struct Config {
 pub struct Engine {
     shards: Box<[Place]>,
     heap: Arc<Heap>,
+    /// Of every shard.
+    bounds: Bounds,
     memory_bytes: u64,
     hash_seed: u64,
     /// The shard that is next asked to fit, or to evict a collection.
@@ -68,14 +70,13 @@ impl Engine {
         let most = (memory_bytes / SHARD_BYTES).clamp(1, MAX_SHARDS as u64);
         let count = 1 << most.ilog2();
         let heap = Arc::<Heap>::default();
-        let place = |_| Place {
-            shard: Mutex::new(Shard::new(memory_bytes / count, config.hash_seed, heap.clone(), count)),
-            quiet: Condvar::new(),
-        };
+        let shard = || Shard::new(memory_bytes / count, config.hash_seed, heap.clone(), count);
+        let bounds = shard().bounds;
+        let place = |_| Place { shard: Mutex::new(shard()), quiet: Condvar::new() };
         let shards = (0..count).map(place).collect();
         let turn = AtomicUsize::new(0);
         let hash_seed = config.hash_seed;
-        Self { shards, heap, memory_bytes, hash_seed, turn, maintained: Mutex::new(0) }
+        Self { shards, heap, bounds, memory_bytes, hash_seed, turn, maintained: Mutex::new(0) }
     }
 
     /// Reads an item, under the lock of its shard, and counts the access for eviction.
@@ -117,7 +118,24 @@ impl Engine {
         now: Millis,
     ) -> Result<(), TooLarge> {
         let key = self.key(ks, key);
+        if self.bounds.is_inline(key.bytes.len() + value.as_bytes().len()) {
+            return self.shard(key).put_inline(key, value.as_bytes(), expires, now);
+        }
+        let value = self.ready(key.bytes, value);
         self.shard(key).put(key, value, expires, now)
+    }
+
+    /// A value for a key in the form in which it will be kept: a large one is copied now, and not while
+    /// others wait for the shard. [`set`](Self::set) does so itself; it is for what
+    /// [`update`](Self::update) will put if it is known before.
+    #[must_use]
+    pub fn ready<'v>(&self, key: &[u8], value: Value<'v>) -> Value<'v> {
+        let bytes = key.len() + value.as_bytes().len();
+        // One that is too large will be refused.
+        if self.bounds.is_inline(bytes) || bytes as u64 > self.bounds.item {
+            return value;
+        }
+        Value::ready(value.into_compact(self.bounds.buffers))
     }
 
     /// Removes an item. True if a live one was there.
@@ -152,6 +170,12 @@ impl Engine {
         }
     }
 
+    /// Leaves so many bytes of the memory free from now on, for what the process takes beyond what is
+    /// counted here. Shards that are over it then evict at their next put.
+    pub fn leave_free(&self, bytes: u64) {
+        self.heap.leave_free(bytes);
+    }
+
     /// Reclaims expired and retired items and the gaps that removed ones left, visiting about
     /// `max_items` items. True if more is waiting: then call again soon, else in a second or so.
     ///
@@ -166,6 +190,8 @@ impl Engine {
                 budget -= slice;
                 let more = self.shards[*next].shard.lock().maintain(now, &mut slice);
                 budget += slice;
+                // Those of large values that went.
+                kura_pages::trim();
                 if !more {
                     break;
                 }

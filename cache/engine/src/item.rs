@@ -1,5 +1,6 @@
 //! What goes in and comes out: keyspaces, values, items, decisions.
 
+use crate::buffer::{self, Buffers};
 use bytes::Bytes;
 use kura_base::Millis;
 
@@ -73,12 +74,19 @@ impl ValueRef<'_> {
 pub enum Value<'a> {
     /// Borrowed; copied once.
     Copied(&'a [u8]),
-    /// Owned. A large one is kept without a copy when it is the only handle on a buffer that is
-    /// at most an eighth larger than the value; otherwise it is copied, so that a small value
-    /// never holds a large buffer in memory. Bytes of the buffer in front of the value cannot
-    /// be seen when they are fewer than the value's; a caller should not hand over such slices.
+    /// Owned. A large one without pages of its own is kept without a copy when it is the only handle on a
+    /// buffer for which the allocator takes no more than for the value; otherwise it is copied, so
+    /// that a small value never holds a large buffer in memory. Bytes of the buffer in front of the
+    /// value cannot be seen when they are fewer than the value's; a caller should not hand over
+    /// such slices.
     Shared(Bytes),
+    /// What [`Engine::ready`](crate::Engine::ready) made.
+    Ready(Ready),
 }
+
+/// A large value as the engine that made it keeps it.
+#[derive(Clone, Debug)]
+pub struct Ready(Bytes);
 
 impl Value<'_> {
     /// The value's bytes.
@@ -86,16 +94,24 @@ impl Value<'_> {
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Copied(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
+            Self::Shared(bytes) | Self::Ready(Ready(bytes)) => bytes,
         }
     }
 
-    /// The value as a buffer of its own, without much spare room.
-    pub(crate) fn into_compact(self) -> Bytes {
+    /// The value in a buffer of its own, which takes no more than it must.
+    pub(crate) fn into_compact(self, buffers: Buffers) -> Bytes {
         match self {
+            Self::Ready(Ready(bytes)) => bytes,
+            value if buffers.own_pages(value.as_bytes().len()) => buffer::in_own_pages(value.as_bytes()),
             Self::Copied(bytes) => Bytes::copy_from_slice(bytes),
             Self::Shared(bytes) => compact(bytes),
         }
+    }
+}
+
+impl Value<'static> {
+    pub(crate) fn ready(compact: Bytes) -> Self {
+        Self::Ready(Ready(compact))
     }
 }
 
@@ -104,7 +120,8 @@ fn compact(bytes: Bytes) -> Bytes {
     match bytes.try_into_mut() {
         Ok(mut buffer) => {
             let spare = buffer.capacity() - len;
-            let roomy = spare > len / 8 || buffer.try_reclaim(spare + 1);
+            let roomy =
+                buffer::allocated(len + spare) > buffer::allocated(len) || buffer.try_reclaim(spare + 1);
             if roomy { Bytes::copy_from_slice(&buffer) } else { buffer.freeze() }
         }
         Err(shared) => Bytes::copy_from_slice(&shared),
@@ -156,25 +173,28 @@ pub struct TooLarge {
 mod tests {
     use super::*;
 
+    /// Of an engine so large that none of these values has pages of its own.
+    const HEAP: Buffers = Buffers::of(1 << 40);
+
     #[test]
     fn a_unique_compact_buffer_is_kept() {
         let buffer = Bytes::from(vec![7; 10_000]);
         let address = buffer.as_ptr();
-        assert_eq!(Value::Shared(buffer).into_compact().as_ptr(), address);
+        assert_eq!(Value::Shared(buffer).into_compact(HEAP).as_ptr(), address);
     }
 
     #[test]
     fn a_slice_of_a_larger_or_shared_buffer_is_copied() {
         let whole = Bytes::from(vec![7; 100_000]);
         let slice = whole.slice(..10_000);
-        assert_ne!(Value::Shared(slice.clone()).into_compact().as_ptr(), slice.as_ptr(), "shared");
+        assert_ne!(Value::Shared(slice.clone()).into_compact(HEAP).as_ptr(), slice.as_ptr(), "shared");
         drop(whole);
         let address = slice.as_ptr();
-        assert_ne!(Value::Shared(slice).into_compact().as_ptr(), address, "the head of a larger one");
+        assert_ne!(Value::Shared(slice).into_compact(HEAP).as_ptr(), address, "the head of a larger one");
 
         let tail = Bytes::from(vec![7; 100_000]).slice(90_000..);
         let address = tail.as_ptr();
-        let kept = Value::Shared(tail).into_compact();
+        let kept = Value::Shared(tail).into_compact(HEAP);
         assert_eq!(kept, vec![7; 10_000]);
         assert_ne!(kept.as_ptr(), address, "the tail of a larger one");
     }

@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod apart;
+mod buffer;
 mod busy;
 mod collection;
 mod engine;
@@ -47,6 +48,6 @@ mod tests;
 
 pub use collection::{Collection, Dictionary, Elements, Fields, List, Scored, Set, SortedSet};
 pub use engine::{Change, Config, Engine};
-pub use item::{Action, Item, ItemType, Keyspace, TooLarge, Value, ValueRef};
+pub use item::{Action, Item, ItemType, Keyspace, Ready, TooLarge, Value, ValueRef};
 pub use shard::Refusal;
 pub use stats::Stats;

@@ -13,6 +13,7 @@ mod records;
 pub(crate) use records::{Body, Record};
 
 use crate::apart::Apart;
+use crate::buffer::Buffers;
 use crate::header::{Header, UNIT_BYTES};
 use crate::index::Place;
 use crate::segment::{Queue, Segment, TtlClass};
@@ -44,7 +45,7 @@ pub(crate) struct Log {
 
 impl Log {
     /// An empty log of segments of so many bytes, a power of two.
-    pub(crate) fn new(segment_bytes: usize) -> Self {
+    pub(crate) fn new(segment_bytes: usize, buffers: Buffers) -> Self {
         Self {
             segment_bytes,
             units_shift: (segment_bytes / UNIT_BYTES).ilog2(),
@@ -53,7 +54,7 @@ impl Log {
             spare: None,
             queues: [VecDeque::new(), VecDeque::new()],
             open: [[None; TtlClass::COUNT]; 2],
-            apart: Apart::default(),
+            apart: Apart::new(buffers),
             born: 0,
             in_use: 0,
             used_bytes: 0,
@@ -88,7 +89,9 @@ impl Log {
         };
         let apart = match body {
             Body::Inline(_) => 0,
-            Body::Apart(_) | Body::Collection(_) => body.apart_bytes(key) + self.apart.growth_bytes(),
+            Body::Apart(_) | Body::Collection(_) => {
+                self.apart_bytes_of(key, body) + self.apart.growth_bytes()
+            }
         };
         segment + apart
     }

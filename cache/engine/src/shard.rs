@@ -4,6 +4,7 @@ mod collections;
 
 pub use collections::Refusal;
 
+use crate::buffer::Buffers;
 use crate::busy::Busy;
 use crate::collection::Heap;
 use crate::ghost::Ghost;
@@ -39,6 +40,15 @@ pub(crate) struct Bounds {
     pub(crate) inline: usize,
     /// One collection.
     pub(crate) collection: u64,
+    /// Of values kept apart.
+    pub(crate) buffers: Buffers,
+}
+
+impl Bounds {
+    /// Whether an item with so many bytes of key and value is inside a segment.
+    pub(crate) fn is_inline(&self, bytes: usize) -> bool {
+        bytes <= self.inline
+    }
 }
 
 /// Why an item goes.
@@ -89,12 +99,13 @@ impl Shard {
             item: working / 4 * 3,
             inline: MAX_INLINE_BYTES.min(segment_bytes as usize / 8),
             collection: limit * shards / 2,
+            buffers: Buffers::of(limit * shards),
         };
         Self {
             hash_seed,
             bounds,
             index,
-            log: Log::new(segment_bytes as usize),
+            log: Log::new(segment_bytes as usize, bounds.buffers),
             ghost,
             retired: Retired::default(),
             upkeep: Upkeep::default(),
@@ -148,16 +159,29 @@ impl Shard {
         expires: Millis,
         now: Millis,
     ) -> Result<(), TooLarge> {
+        if self.bounds.is_inline(key.bytes.len() + value.as_bytes().len()) {
+            return self.put_inline(key, value.as_bytes(), expires, now);
+        }
         self.check_size(key.bytes.len(), value.as_bytes().len())?;
         self.busy.supersede(key.keyspace, key.bytes);
         let found = self.find_live(key, now);
-        if key.bytes.len() + value.as_bytes().len() <= self.bounds.inline {
-            let body = Body::Inline(value.as_bytes());
-            self.write(key, found, ItemType::Scalar, body, expires, now);
-        } else {
-            let body = Body::Apart(value.into_compact());
-            self.write(key, found, ItemType::Scalar, body, expires, now);
-        }
+        let body = Body::Apart(value.into_compact(self.bounds.buffers));
+        self.write(key, found, ItemType::Scalar, body, expires, now);
+        Ok(())
+    }
+
+    /// Stores a value that is [inline](Bounds::is_inline) with its key.
+    pub(crate) fn put_inline(
+        &mut self,
+        key: Key<'_>,
+        value: &[u8],
+        expires: Millis,
+        now: Millis,
+    ) -> Result<(), TooLarge> {
+        self.check_size(key.bytes.len(), value.len())?;
+        self.busy.supersede(key.keyspace, key.bytes);
+        let found = self.find_live(key, now);
+        self.write(key, found, ItemType::Scalar, Body::Inline(value), expires, now);
         Ok(())
     }
 
@@ -262,9 +286,10 @@ impl Shard {
             + self.retired.memory_bytes()
     }
 
-    /// Bytes allocated by log and index, the spare segment aside, and the share of the heap.
+    /// Bytes allocated by log and index, the spare segment aside, and the share of the heap and of
+    /// what is left free.
     pub(crate) fn working_bytes(&self) -> u64 {
-        self.index.memory_bytes() + self.log.memory_bytes() + self.heap.bytes() / self.shards
+        self.index.memory_bytes() + self.log.memory_bytes() + self.heap.withheld() / self.shards
     }
 
     fn check_size(&self, key_len: usize, value_len: usize) -> Result<(), TooLarge> {

@@ -7,12 +7,16 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
+use kura_pages::Buffer;
 use kura_wire::{Code, Status};
 
 use crate::error::request_too_large;
 
 /// Bytes before a message.
 pub(crate) const PREFIX_BYTES: usize = 5;
+
+/// Messages from this size on have pages of their own while they are here.
+const LARGE_BYTES: usize = 16 * 1024;
 
 /// A body on its way in.
 pub(crate) struct Body {
@@ -26,6 +30,8 @@ enum Received {
     Nothing,
     One(Bytes),
     Many(BytesMut),
+    /// Of a message of [`LARGE_BYTES`] or more.
+    Large(Buffer),
 }
 
 impl Received {
@@ -34,6 +40,7 @@ impl Received {
             Self::Nothing => &[],
             Self::One(bytes) => bytes,
             Self::Many(bytes) => bytes,
+            Self::Large(buffer) => buffer.as_slice(),
         }
     }
 }
@@ -106,22 +113,36 @@ impl Body {
 
     fn push(&mut self, chunk: Bytes) {
         match &mut self.received {
-            Received::Nothing => self.received = Received::One(chunk),
-            Received::One(first) => {
-                let mut many = BytesMut::with_capacity(first.len() + chunk.len());
-                many.extend_from_slice(first);
-                many.extend_from_slice(&chunk);
-                self.received = Received::Many(many);
+            Received::Nothing => {
+                self.received = Received::One(chunk);
+                return;
             }
-            Received::Many(many) => {
-                if many.capacity() - many.len() < chunk.len()
-                    && let Ok(Some(length)) = message_length(many, self.max_message)
-                {
-                    many.reserve((length + PREFIX_BYTES).saturating_sub(many.len()).max(chunk.len()));
-                }
+            Received::Many(many) if many.capacity() - many.len() >= chunk.len() => {
                 many.extend_from_slice(&chunk);
+                return;
             }
+            Received::Large(large) => {
+                large.extend_from_slice(&chunk);
+                return;
+            }
+            Received::One(_) | Received::Many(_) => {}
         }
+        let before = self.received.as_slice();
+        let come = before.len() + chunk.len();
+        // Until the length is known there are less than five bytes.
+        let length =
+            message_length(before, self.max_message).ok().flatten().map_or(0, |length| length + PREFIX_BYTES);
+        self.received = if length >= LARGE_BYTES {
+            let mut large = Buffer::with_capacity(length.max(come));
+            large.extend_from_slice(before);
+            large.extend_from_slice(&chunk);
+            Received::Large(large)
+        } else {
+            let mut many = BytesMut::with_capacity(length.max(come));
+            many.extend_from_slice(before);
+            many.extend_from_slice(&chunk);
+            Received::Many(many)
+        };
     }
 
     fn finish(&mut self, length: usize) -> Result<Progress, Status> {
@@ -129,6 +150,7 @@ impl Body {
             Received::Nothing => Bytes::new(),
             Received::One(bytes) => bytes,
             Received::Many(bytes) => bytes.freeze(),
+            Received::Large(buffer) => buffer.freeze(),
         };
         if all.len() != length + PREFIX_BYTES {
             let more = if all.len() > length + PREFIX_BYTES { " or more" } else { "" };

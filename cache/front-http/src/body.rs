@@ -3,10 +3,11 @@
 use std::future::poll_fn;
 use std::pin::pin;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::StatusCode;
 use http_body::Body;
 use kura_front::{Budget, FREE_BYTES, Pace, Reserved};
+use kura_pages::Buffer;
 use tokio::time::{Instant, timeout_at};
 
 use crate::problem::Problem;
@@ -27,7 +28,7 @@ where
     let mut body = pin!(body);
     let mut pace = Pace::start(Instant::now());
     let mut first = Bytes::new();
-    let mut all = BytesMut::new();
+    let mut all: Option<Buffer> = None;
     loop {
         let frame = timeout_at(pace.limit(), poll_fn(|cx| body.as_mut().poll_frame(cx))).await;
         let frame = frame.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, pace.too_slow().message))?;
@@ -36,7 +37,8 @@ where
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
             Some(Err(error)) => return Err(Problem::bad_request(format!("the request broke off: {error}"))),
         };
-        let held = first.len() + all.len() + data.len();
+        let before = all.as_ref().map_or(&*first, Buffer::as_slice).len();
+        let held = before + data.len();
         if held > limit {
             return Err(too_large(limit));
         }
@@ -49,15 +51,17 @@ where
         if held == data.len() {
             first = data;
         } else {
-            if all.is_empty() {
-                all.reserve(if announced.exact().is_some() { most } else { held });
+            let all = all.get_or_insert_with(|| {
+                let bytes = if announced.exact().is_some() { most } else { held };
+                let mut all = Buffer::with_capacity(bytes);
                 all.extend_from_slice(&std::mem::take(&mut first));
-            }
+                all
+            });
             all.extend_from_slice(&data);
         }
         pace.reached(held, Instant::now());
     }
-    Ok((if all.is_empty() { first } else { all.freeze() }, room))
+    Ok((all.map_or(first, Buffer::freeze), room))
 }
 
 fn too_large(limit: usize) -> Problem {

@@ -1,6 +1,5 @@
 //! Who is on the other end, and what they get.
 
-use bytes::Bytes;
 use kura_base::Millis;
 use kura_commands::{Cache, Command as Item, Error, Items, Lease, Reply, Value};
 use kura_wire::{Code, Status};
@@ -25,26 +24,6 @@ impl Caller {
     /// Whether somebody has authenticated.
     pub(crate) fn is_known(&self) -> bool {
         self.lease.is_some()
-    }
-
-    /// Carries out what a message in a buffer of its own asks: a value in it is kept as it is.
-    pub(crate) fn hear_alone(&mut self, front: &Front, message: Bytes, answers: &mut Answers) {
-        let now = front.commands.now();
-        let Ok(Request {
-            message_id,
-            control_code: 0,
-            command: Some(Command::Set { namespace, key, value, ttl }),
-        }) = decode(&message)
-        else {
-            return self.hear(front, now, &message, answers);
-        };
-        let (namespace, key) = (namespace.to_owned(), key.to_vec());
-        // The engine keeps a buffer without a copy only if nobody else holds it.
-        let value = message.slice_ref(value);
-        drop(message);
-        let done = self.set(front, now, &namespace, &key, Value::Shared(value), ttl);
-        let done = done.map(|()| answers.set(message_id));
-        end(front, answers, Counted::Set, message_id, done);
     }
 
     /// Carries out what a message asks, at a time that was taken since it came, and adds its answer.

@@ -117,8 +117,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     async fn receive(&mut self, length: usize) -> io::Result<()> {
         self.send().await?;
         let reserved = self.front.budget.reserve(length).await;
-        let message = self.inbox.receive(&mut self.io, length).await?.freeze();
-        self.caller.hear_alone(self.front, message, &mut self.answers);
+        let message = self.inbox.receive(&mut self.io, length).await?;
+        let now = self.front.commands.now();
+        self.caller.hear(self.front, now, message.as_slice(), &mut self.answers);
+        drop(message);
         drop(reserved);
         self.send().await
     }

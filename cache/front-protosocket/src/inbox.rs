@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
 use kura_front::Pace;
+use kura_pages::Buffer;
 
 use crate::Front;
 use crate::caller::Caller;
@@ -18,7 +19,7 @@ use crate::reply::Answers;
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 64 * 1024;
-/// Messages over this get a buffer of their own, which a value can be kept in. It is less than half
+/// Messages over this get a buffer of their own. It is less than half
 /// of [`READ_BYTES`], so that there is always room to read on.
 const ALONE_BYTES: usize = 16 * 1024;
 /// Longest message of a peer that has not authenticated: room for a token of 4 KiB.
@@ -194,18 +195,19 @@ impl Inbox {
         &mut self,
         io: &mut S,
         length: usize,
-    ) -> io::Result<BytesMut> {
-        let mut message = BytesMut::with_capacity(length);
+    ) -> io::Result<Buffer> {
+        let mut message = Buffer::with_capacity(length);
         message.extend_from_slice(&self.rest);
         self.forget();
         let mut pace = Pace::start(Instant::now());
-        while message.len() < length {
-            let missing = length - message.len();
-            let mut room = (&mut message).limit(missing);
-            if within(&pace, io.read_buf(&mut room)).await? == 0 {
+        while message.as_slice().len() < length {
+            let missing = length - message.as_slice().len();
+            let came = within(&pace, io.read(&mut message.unfilled()[..missing])).await?;
+            if came == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            pace.reached(message.len(), Instant::now());
+            message.advance(came);
+            pace.reached(message.as_slice().len(), Instant::now());
         }
         Ok(message)
     }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kura_base::Millis;
-use kura_commands::{Cache, Change, Collection, Commands, Outcome, Work};
+use kura_commands::{Cache, Change, Collection, Commands, Outcome, Value, Work};
 
 use crate::numbers;
 use crate::parse::Arguments;
 use crate::reply::{Failure, Out, Reply};
+
+/// Values below this are copied under the lock, which takes less than to ask how they will be kept.
+const LARGE_BYTES: usize = 2048;
 
 /// One call of a command on items.
 pub(crate) struct Call<'a> {
@@ -67,6 +70,15 @@ impl<'a> Call<'a> {
 
     pub(crate) fn owned(&self, index: usize) -> Bytes {
         Bytes::copy_from_slice(self.argument(index))
+    }
+
+    /// A value to be stored under the first key, copied before any lock is held if it is large.
+    pub(crate) fn ready(&self, index: usize) -> Value<'a> {
+        let value = self.argument(index);
+        if value.len() < LARGE_BYTES {
+            return Value::Copied(value);
+        }
+        self.commands.ready(self.key(), Value::Copied(value))
     }
 
     pub(crate) fn integer(&self, index: usize) -> Result<i64, Failure> {

@@ -9,7 +9,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::BufMut as _;
 use kura_front::stream::{self, Stranger};
 use kura_front::{DrainSignal, FREE_BYTES, Pace, Reserved};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
@@ -18,6 +17,7 @@ use tokio::time::Instant;
 use crate::Front;
 use crate::call::Later;
 use crate::dialogue::{Dialogue, Stop};
+use crate::held::Held;
 use crate::reply::{Failure, Reply, Rest};
 
 /// Bytes read at a time.
@@ -47,7 +47,7 @@ where
         io,
         dialogue: Dialogue::new(&front),
         stranger: Stranger::new(),
-        held: Vec::new(),
+        held: Held::default(),
         awaited: None,
         pace: None,
         reserved: None,
@@ -66,7 +66,7 @@ struct Conversation<'a, S> {
     /// When a peer that is nobody has to be gone; none while it is somebody.
     stranger: Stranger,
     /// Bytes of the command that is on its way, and of those behind it.
-    held: Vec<u8>,
+    held: Held,
     /// Bytes that the command on its way has at least, and whether these are all.
     awaited: Option<(usize, bool)>,
     /// Of the command that is on its way.
@@ -160,9 +160,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     async fn hear(&mut self) -> io::Result<Option<Heard>> {
         // A large value is read to where it stays.
         if let Some((least, _)) = self.awaited.filter(|(least, _)| *least > READ_BYTES) {
-            let missing = least.saturating_sub(self.held.len());
-            self.held.reserve_exact(missing);
-            let came = self.io.read_buf(&mut (&mut self.held).limit(missing.max(1))).await?;
+            let came = self.io.read(self.held.room(least)).await?;
+            self.held.came(came);
             return Ok((came > 0).then(|| self.hear_held()));
         }
         poll_fn(|cx| {
@@ -188,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
             self.held.extend_from_slice(room.filled());
             return Poll::Ready(Ok(Some(self.hear_held())));
         }
-        before.copy_from_slice(&self.held);
+        before.copy_from_slice(self.held.as_slice());
         let all = scratch.get(..moved + came).unwrap_or_default();
         let (bytes, stop) = self.dialogue.hear(all);
         self.held.clear();
@@ -197,8 +196,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     }
 
     fn hear_held(&mut self) -> Heard {
-        let (bytes, stop) = self.dialogue.hear(&self.held);
-        self.held.drain(..bytes);
+        let (bytes, stop) = self.dialogue.hear(self.held.as_slice());
+        self.held.drain(bytes);
         Heard { bytes, stop }
     }
 
@@ -209,7 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
         loop {
             match stop {
                 Stop::Rest(awaited) => {
-                    self.held.drain(..start);
+                    self.held.drain(start);
                     self.keep(bytes > 0, awaited);
                     return Ok(Goes::On);
                 }
@@ -228,7 +227,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
             if self.dialogue.out.is_enough() {
                 self.send().await?;
             }
-            let (more, next) = self.dialogue.hear(self.held.get(start..).unwrap_or_default());
+            let (more, next) = self.dialogue.hear(self.held.as_slice().get(start..).unwrap_or_default());
             start += more;
             bytes += more;
             stop = next;

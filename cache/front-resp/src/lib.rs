@@ -35,6 +35,7 @@ mod connection;
 mod described;
 mod dialogue;
 mod glob;
+mod held;
 mod left_out;
 mod metrics;
 mod numbers;

@@ -62,17 +62,10 @@ impl Command<'_> {
     pub fn value_bytes(&self) -> usize {
         match self {
             Self::Set { value, .. } | Self::SetIf { value, .. } | Self::SetIfHash { value, .. } => {
-                value_len(value)
+                value.as_bytes().len()
             }
             _ => 0,
         }
-    }
-}
-
-fn value_len(value: &Value<'_>) -> usize {
-    match value {
-        Value::Copied(bytes) => bytes.len(),
-        Value::Shared(bytes) => bytes.len(),
     }
 }
 

@@ -129,16 +129,15 @@ impl Data {
                 Reply::Done
             }
             Command::SetIf { value, ttl, condition } => {
+                let value = engine.ready(key, value);
                 return engine.update(cache, key, now, |item| match bytes_of(item.as_ref()) {
                     Ok(current) => store_if(condition.holds(current), value, ttl.expires(now), None),
                     Err(error) => (Action::Keep, Err(error)),
                 })?;
             }
             Command::SetIfHash { value, ttl, condition } => {
-                let hash = Hash::of(match &value {
-                    Value::Copied(bytes) => bytes,
-                    Value::Shared(bytes) => bytes,
-                });
+                let hash = Hash::of(value.as_bytes());
+                let value = engine.ready(key, value);
                 return engine.update(cache, key, now, |item| match bytes_of(item.as_ref()) {
                     Ok(current) => store_if(condition.holds(current), value, ttl.expires(now), Some(hash)),
                     Err(error) => (Action::Keep, Err(error)),
@@ -184,6 +183,11 @@ impl Data {
     /// Reclaims a bounded amount of dead memory; true if there is more to do.
     pub fn maintain(&self, now: Millis, max_items: usize) -> bool {
         self.engine.maintain(now, max_items)
+    }
+
+    /// Leaves so many bytes of the memory free from now on.
+    pub fn leave_free(&self, bytes: u64) {
+        self.engine.leave_free(bytes);
     }
 
     /// What the engine holds and has done.

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use kura_pages::Buffer;
 
 /// Up to this size a value may be copied into its encoding, so it counts twice.
 const COPIED_BYTES: usize = 4096;
@@ -10,6 +11,11 @@ const COPIED_BYTES: usize = 4096;
 /// What a message takes beyond its value and its publisher's id, in bytes: the structure, its
 /// place in the ring, and two allocations.
 const MESSAGE_BYTES: usize = 256;
+
+/// Values from this size on have pages of their own, in bytes.
+const OWN_PAGES_FROM: usize = 8 * 1024;
+/// Most values that do: the kernel allows a process 65,530 mappings.
+const OWN_PAGES_MOST: usize = 8 * 1024;
 
 /// A text or bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +35,14 @@ impl Value {
     #[must_use]
     pub fn binary(bytes: Bytes) -> Self {
         Self { bytes, text: false }
+    }
+
+    /// The value as topics with so many bytes of memory keep it.
+    pub(crate) fn kept(self, memory: usize) -> Self {
+        if self.bytes.len() < OWN_PAGES_FROM.max(memory / OWN_PAGES_MOST) {
+            return self;
+        }
+        Self { bytes: Buffer::copy_of(&self.bytes), ..self }
     }
 
     /// Whether it was published as a text; its bytes are UTF-8 then.
@@ -74,6 +88,7 @@ impl Message {
     /// What it takes in memory, with its encoding.
     pub(crate) fn memory(&self) -> usize {
         let value = self.value.bytes.len();
-        MESSAGE_BYTES + value + value.min(COPIED_BYTES) + 2 * self.publisher.len()
+        let taken = if value < OWN_PAGES_FROM { value } else { kura_pages::taken(value) };
+        MESSAGE_BYTES + taken + value.min(COPIED_BYTES) + 2 * self.publisher.len()
     }
 }

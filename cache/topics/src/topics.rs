@@ -146,6 +146,7 @@ impl Topics {
         publisher: &str,
         now: Millis,
     ) -> Result<Position, TopicError> {
+        let value = value.kept(self.0.config.memory_bytes);
         let mut state = self.0.state.lock();
         let topic = state.topic(cache, topic, now).ok_or(TopicError::CacheNotFound)?;
         let (sequence, bytes, waiting) = topic.append(value, publisher, self.0.bounds);

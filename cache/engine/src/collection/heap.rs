@@ -15,6 +15,8 @@ use super::node::{Body, Node};
 #[derive(Debug, Default)]
 pub(crate) struct Heap {
     bytes: AtomicU64,
+    /// Bytes that all shards together leave free for what takes memory beside the engine.
+    left_free: AtomicU64,
     discarded: Mutex<Discarded>,
 }
 
@@ -30,6 +32,15 @@ impl Heap {
     /// Bytes of all nodes there are.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Relaxed)
+    }
+
+    /// Bytes that all shards together have to do without.
+    pub(crate) fn withheld(&self) -> u64 {
+        self.bytes() + self.left_free.load(Relaxed)
+    }
+
+    pub(crate) fn leave_free(&self, bytes: u64) {
+        self.left_free.store(bytes, Relaxed);
     }
 
     pub(super) fn grow(&self, bytes: u64) {

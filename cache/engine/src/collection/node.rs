@@ -3,6 +3,7 @@
 //! Nodes are shared between versions of a tree. Whoever changes one that others hold too
 //! changes a copy of it ([`Arc::make_mut`]); its children stay shared.
 
+use crate::buffer;
 use std::sync::Arc;
 
 use super::heap::Heap;
@@ -172,7 +173,7 @@ impl Body {
     fn bytes(&self) -> u64 {
         NODE_BYTES
             + match self {
-                Self::Leaf(page) => page.capacity() as u64,
+                Self::Leaf(page) => buffer::allocated(page.capacity()) as u64,
                 Self::Inner(children) => {
                     let separators: usize =
                         children.iter().map(|child| child.least.len() + SEPARATOR_BYTES).sum();

@@ -51,11 +51,12 @@ impl Engine {
     ) -> Result<R, Refusal> {
         self.make_heap_room(growth)?;
         let key = self.key(ks, key);
-        let answer = self.shard(key).edit(key, C::TYPE, growth, now, |trees, expires| {
+        let change = |trees, expires| {
             let mut collection = C::of(trees);
             let (change, answer) = change(&mut collection, expires);
             (collection.into_trees(), change, answer)
-        });
+        };
+        let answer = self.shard(key).edit(key, C::TYPE, growth, now, change);
         // Each shard has a share of what collections take: now and then each has to look.
         let next = self.turn.fetch_add(1, Relaxed) % self.shards.len();
         if let Some(mut shard) = self.shards[next].shard.try_lock() {
@@ -121,7 +122,8 @@ impl Engine {
     ) -> Result<(), Refusal> {
         self.make_heap_room(0)?;
         let key = self.key(ks, key);
-        let stored = self.shard(key).put_collection(key, C::TYPE, collection.into_trees(), expires, now);
+        let trees = collection.into_trees();
+        let stored = self.shard(key).put_collection(key, C::TYPE, trees, expires, now);
         self.fit_all(now);
         stored
     }

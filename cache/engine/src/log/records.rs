@@ -40,15 +40,6 @@ impl Body<'_> {
         })
     }
 
-    /// Heap bytes beside the record.
-    pub(crate) fn apart_bytes(&self, key: &[u8]) -> u64 {
-        match self {
-            Self::Inline(_) => 0,
-            Self::Apart(value) => Large::bytes(key.len() + value.len()),
-            Self::Collection(_) => Large::bytes(key.len()),
-        }
-    }
-
     /// Bytes of key and value, as the books of the log have them.
     fn payload_bytes(&self, key: &[u8]) -> usize {
         key.len()
@@ -106,7 +97,7 @@ impl Log {
     /// Adds a record at the end of the open segment of its queue and class.
     pub(crate) fn append(&mut self, queue: Queue, class: TtlClass, record: Record<'_>) -> Place {
         let payload_bytes = record.body.payload_bytes(record.key);
-        let apart_bytes = record.body.apart_bytes(record.key);
+        let apart_bytes = self.apart_bytes_of(record.key, &record.body);
         let slot = record.body.record_bytes(record.key);
         let header = Header {
             keyspace: record.keyspace,
@@ -137,6 +128,15 @@ impl Log {
         let large = Large { keyspace: record.keyspace, key: record.key.into(), value };
         payload.copy_from_slice(&self.apart.insert(large).to_le_bytes());
         self.place(number, offset)
+    }
+
+    /// Heap bytes beside the record of a body.
+    pub(super) fn apart_bytes_of(&self, key: &[u8], body: &Body<'_>) -> u64 {
+        match body {
+            Body::Inline(_) => 0,
+            Body::Apart(value) => self.apart.bytes_of(key.len(), value.len()),
+            Body::Collection(_) => self.apart.bytes_of(key.len(), 0),
+        }
     }
 
     /// Copies a live record to another queue and marks the old one dead; its class stays.
@@ -268,6 +268,6 @@ impl Log {
         if !header.apart {
             return 0;
         }
-        self.large(place).map_or(0, |large| Large::bytes(large.payload()))
+        self.large(place).map_or(0, |large| self.apart.bytes(large))
     }
 }

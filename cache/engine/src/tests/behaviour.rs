@@ -38,17 +38,32 @@ fn far_expiries_are_kept() {
 }
 
 #[test]
+fn large_values_are_copied_before_the_lock() {
+    let engine = engine(64 << 20);
+    for bytes in [6000, 1_000_000] {
+        let given = vec![7; bytes];
+        let value = engine.ready(b"key", Value::Copied(&given));
+        let address = value.as_bytes().as_ptr();
+        engine.update(KS, b"key", NOW, |_| (Action::Put { value, expires: later(HOUR) }, ())).unwrap();
+        assert_eq!(engine.get(KS, b"key", NOW, |i| i.value.as_bytes().as_ptr()), Some(address));
+    }
+}
+
+#[test]
 fn small_values_are_inline_and_large_ones_shared() {
     let engine = engine(64 << 20);
-    let large = Bytes::from(vec![3; 1_000_000]);
+    let large = Bytes::from(vec![3; 6000]);
     let address = large.as_ptr();
     set(&engine, KS, "small", b"v").unwrap();
     engine.set(KS, b"large", Value::Shared(large), later(HOUR), NOW).unwrap();
     assert!(engine.get(KS, b"small", NOW, |i| matches!(i.value, ValueRef::Inline(b"v"))).unwrap());
-    let read = engine.get(KS, b"large", NOW, |i| i.value.to_bytes()).unwrap();
-    assert_eq!(read.as_ptr(), address, "neither stored nor read with a copy");
+    let read = || engine.get(KS, b"large", NOW, |i| i.value.to_bytes()).unwrap();
+    assert_eq!(read().as_ptr(), address, "neither stored nor read with a copy");
+    set(&engine, KS, "large", &[4; 1_000_000]).unwrap();
+    let held = read();
+    assert_eq!(held.as_ptr(), read().as_ptr(), "read without a copy");
     set(&engine, KS, "large", b"replaced").unwrap();
-    assert_eq!(read.len(), 1_000_000, "a reader keeps what it has");
+    assert_eq!(held, vec![4; 1_000_000], "a reader keeps what it has");
     engine.audit();
 }
 

@@ -107,7 +107,8 @@ fn put(task: &Task, key: &[u8], Moved { what, expires }: Moved) -> Result<(), Fa
     let (commands, cache, now) = (&task.commands, &task.cache, task.now);
     let put = match what {
         What::Scalar(value) => {
-            return task.change(key, |_| (Action::Put { value: Value::Shared(value), expires }, ()));
+            let value = commands.ready(key, Value::Shared(value));
+            return task.change(key, |_| (Action::Put { value, expires }, ()));
         }
         What::Dictionary(it) => commands.put_collection(cache, key, it, expires, now),
         What::Set(it) => commands.put_collection(cache, key, it, expires, now),
@@ -140,9 +141,10 @@ fn put_if_absent(task: &Task, key: &[u8], Moved { what, expires }: Moved) -> Res
     }
     match what {
         What::Scalar(value) => {
+            let value = task.commands.ready(key, Value::Shared(value));
             let put = task.change(key, |item| match item {
                 Some(_) => (Action::Keep, false),
-                None => (Action::Put { value: Value::Shared(value), expires }, true),
+                None => (Action::Put { value, expires }, true),
             });
             Ok(Step::Done(put?))
         }

@@ -120,7 +120,7 @@ pub(crate) fn set(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
         return overwrite(call, call.key(), call.argument(1), call.latest_end());
     }
     let options = SetOptions::of(call)?;
-    let (value, latest) = (call.argument(1), call.latest_end());
+    let (value, latest) = (call.ready(1), call.latest_end());
     call.commands.change(&call.cache, call.key(), call.now, |item| {
         let looks = options.get || options.equal.is_some();
         let old = match if looks { string(item.as_ref()) } else { Ok(None) } {
@@ -135,7 +135,7 @@ pub(crate) fn set(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
         let held = item.filter(|_| options.keep).map(|item| item.expires);
         let expires = options.end.or(held).unwrap_or(latest);
         let reply = if options.get { old } else { Reply::OK };
-        (Action::Put { value: Value::Copied(value), expires }, Ok(reply.into()))
+        (Action::Put { value, expires }, Ok(reply.into()))
     })?
 }
 
@@ -182,18 +182,18 @@ pub(crate) fn mset(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
 }
 
 pub(crate) fn setnx(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
-    let (value, expires) = (call.argument(1), call.latest_end());
+    let (value, expires) = (call.ready(1), call.latest_end());
     let stored = call.commands.change(&call.cache, call.key(), call.now, |item| match item {
         Some(_) => (Action::Keep, false),
-        None => (Action::Put { value: Value::Copied(value), expires }, true),
+        None => (Action::Put { value, expires }, true),
     })?;
     Ok(Reply::truth(stored).into())
 }
 
 /// Tells the value, and does something to it.
-fn get_and(
+fn get_and<'v>(
     call: &Call<'_>,
-    action: impl FnOnce(Option<Millis>) -> Action<'static>,
+    action: impl FnOnce(Option<Millis>) -> Action<'v>,
 ) -> Result<Answer, Failure> {
     call.commands.change(&call.cache, call.key(), call.now, |item| match string(item.as_ref()) {
         Ok(value) => {
@@ -205,8 +205,8 @@ fn get_and(
 }
 
 pub(crate) fn getset(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {
-    let (value, expires) = (call.owned(1), call.latest_end());
-    get_and(call, |_| Action::Put { value: Value::Shared(value), expires })
+    let (value, expires) = (call.ready(1), call.latest_end());
+    get_and(call, |_| Action::Put { value, expires })
 }
 
 pub(crate) fn getdel(call: &Call<'_>, _: &mut Out) -> Result<Answer, Failure> {

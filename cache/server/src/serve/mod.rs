@@ -5,6 +5,7 @@ mod advertising;
 mod dated;
 mod gate;
 mod listener;
+mod overhead;
 mod private;
 mod renewal;
 mod small_http;
@@ -34,6 +35,7 @@ use crate::identity::{
     DataDir, Identity, IdentityOptions, open_or_create_secret, random_bytes, registry_file, temporary_secret,
 };
 use listener::Fronts;
+use overhead::Overhead;
 use renewal::Renewal;
 
 /// How long calls in flight may take once the server was told to stop.
@@ -120,7 +122,11 @@ async fn serve(config: &Config, started: Instant) -> Result<bool> {
         control =
             Some(tokio::spawn(control_socket::serve(socket, dir.clone(), state.admin.clone(), stopped)));
     }
-    maintain(commands.clone())?;
+    let overhead = Overhead::new(config.memory_bytes + config.topics.memory_bytes as u64)
+        .context("cannot read what memory this process takes")?;
+    let (places, max_connections) = (servers.places.clone(), servers.max_connections);
+    let connections = move || max_connections.saturating_sub(places.available_permits()) as u64;
+    maintain(commands.clone(), overhead, connections)?;
     let mut accepting = JoinSet::new();
     if let Some(service) = protosocket_service {
         accepting.spawn(service.accept_protosocket(servers.clone(), protosocket, drain_signal.clone()));
@@ -248,14 +254,28 @@ impl State {
     }
 }
 
-/// Reclaims dead memory in a thread of its own, a slice at a time.
-fn maintain(commands: Arc<Commands>) -> Result<()> {
+/// Between two looks at what memory the process takes, and at what is to be reclaimed where there was nothing.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Reclaims dead memory in a thread of its own, a slice at a time, and has items make room for what is not counted.
+fn maintain(
+    commands: Arc<Commands>,
+    mut overhead: Overhead,
+    connections: impl Fn() -> u64 + Send + 'static,
+) -> Result<()> {
     let work = move || {
+        let mut looked = Instant::now();
         loop {
-            while commands.maintain(1024) {
-                std::thread::yield_now();
+            let more = commands.maintain(1024);
+            if looked.elapsed() >= LOOK {
+                looked = Instant::now();
+                let counted = commands.stats().memory_bytes + commands.topic_stats().memory_bytes;
+                match overhead.look(counted, connections()) {
+                    Ok(bytes) => commands.leave_free(bytes),
+                    Err(error) => tracing::warn!("cannot read what memory this process takes: {error}"),
+                }
             }
-            std::thread::sleep(Duration::from_millis(100));
+            if more { std::thread::yield_now() } else { std::thread::sleep(LOOK) }
         }
     };
     std::thread::Builder::new()

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use kura_base::Millis;
-use kura_engine::{Action, Change, Collection, Item, Keyspace, ValueRef};
+use kura_engine::{Action, Change, Collection, Item, Keyspace, Value, ValueRef};
 
 use super::Data;
 use super::collections::{At, Load, refused};
@@ -88,6 +88,12 @@ impl Data {
         read: impl FnOnce(ValueRef<'_>) -> R,
     ) -> Result<Option<R>, DataError> {
         self.engine.get(cache, key, now, |item| super::scalar(&item).map(read)).transpose()
+    }
+
+    /// A value for a key as the engine will keep it: a large one is copied now, not under the lock.
+    #[must_use]
+    pub fn ready<'v>(&self, key: &[u8], value: Value<'v>) -> Value<'v> {
+        self.engine.ready(key, value)
     }
 
     /// Looks at an item of any type and changes it, atomically for its key. `decide` runs under
