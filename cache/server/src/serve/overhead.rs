@@ -18,7 +18,7 @@ const UP_SHARE: u64 = 64;
 /// they get back one in so many.
 const DOWN_SHARE: u64 = 256;
 /// Most that items give up of the memory: one in this many bytes.
-const MOST_SHARE: u64 = 3;
+const MOST_SHARE: u64 = 2;
 /// Bytes of a page, in which the kernel counts.
 const PAGE_BYTES: u64 = 4096;
 
@@ -88,7 +88,7 @@ mod tests {
         for _ in 0..1000 {
             overhead.weigh(1000 * MIB, 90 * MIB, 0);
         }
-        assert_eq!(overhead.left, 100 * MIB / 3, "never more than a third");
+        assert_eq!(overhead.left, 50 * MIB, "never more than half");
         for _ in 0..1000 {
             overhead.weigh(50 * MIB, 90 * MIB, 0);
         }
