@@ -44,7 +44,20 @@ impl<'a> Fields<'a> {
         Self { rest: message }
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64, FieldError> {
+        // Tags of the first fifteen fields, and most lengths.
+        match *self.rest {
+            [byte, ref rest @ ..] if byte < 0x80 => {
+                self.rest = rest;
+                Ok(byte.into())
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self) -> Result<u64, FieldError> {
         let mut value = 0_u64;
         for (at, &byte) in self.rest.iter().enumerate().take(10) {
             if at == 9 && byte > 1 {
@@ -59,6 +72,7 @@ impl<'a> Fields<'a> {
         Err(if self.rest.len() < 10 { FieldError::Truncated } else { FieldError::LongVarint })
     }
 
+    #[inline]
     fn take(&mut self, count: u64) -> Result<&'a [u8], FieldError> {
         let count = usize::try_from(count).map_err(|_| FieldError::Truncated)?;
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(FieldError::Truncated)?;
@@ -66,6 +80,7 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
+    #[inline(always)]
     fn field(&mut self) -> Result<(u32, Payload<'a>), FieldError> {
         let tag = self.varint()?;
         let number = u32::try_from(tag >> 3).ok().filter(|number| (1..1 << 29).contains(number));
@@ -87,6 +102,8 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<(u32, Payload<'a>), FieldError>;
 
+    // What a caller does not look at is not made: for the few fields of a hot message that is most of the reading.
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;

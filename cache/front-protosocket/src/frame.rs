@@ -22,6 +22,13 @@ pub enum Head {
 /// Reads the head of `bytes`.
 #[must_use]
 pub fn head(bytes: &[u8]) -> Head {
+    match *bytes {
+        [length, ..] if length < 0x80 => Head::Message { start: 1, length: length.into() },
+        _ => long_head(bytes),
+    }
+}
+
+fn long_head(bytes: &[u8]) -> Head {
     let mut length = 0_u64;
     for (at, &byte) in bytes.iter().enumerate().take(MAX_PREFIX_BYTES) {
         if at == MAX_PREFIX_BYTES - 1 && byte > 1 {
