@@ -8,7 +8,7 @@ use std::io;
 
 /// What may be taken beyond what is counted, in bytes: what a server has allocated once it has worked, requests on
 /// their way among it.
-const FREE_BYTES: u64 = 4 << 20;
+const FREE_BYTES: u64 = 3 << 20;
 /// And so much of the memory: one in this many bytes.
 const FREE_SHARE: u64 = 25;
 /// What an open connection may take, in bytes.
@@ -73,15 +73,15 @@ mod tests {
     #[test]
     fn items_give_up_what_is_too_much_a_step_at_a_time() {
         let mut overhead = Overhead { memory: 100 * MIB, idle: 10 * MIB, left: 0 };
-        // 10 idle, 90 counted, 4 and 4 free.
-        assert_eq!(overhead.weigh(108 * MIB, 90 * MIB, 0), 0);
-        assert_eq!(overhead.weigh(116 * MIB, 90 * MIB, 0), 100 * MIB / 64);
+        // 10 idle, 90 counted, 3 and 4 free.
+        assert_eq!(overhead.weigh(107 * MIB, 90 * MIB, 0), 0);
+        assert_eq!(overhead.weigh(115 * MIB, 90 * MIB, 0), 100 * MIB / 64);
         for _ in 0..10 {
-            overhead.weigh(116 * MIB, 90 * MIB, 0);
+            overhead.weigh(115 * MIB, 90 * MIB, 0);
         }
         assert_eq!(overhead.left, 8 * MIB);
         assert_eq!(
-            overhead.weigh(116 * MIB, 90 * MIB, 128),
+            overhead.weigh(115 * MIB, 90 * MIB, 128),
             8 * MIB - 100 * MIB / 256,
             "connections may have some"
         );
