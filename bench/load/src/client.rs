@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use h2::RecvStream;
-use h2::client::SendRequest;
+use h2::client::{ResponseFuture, SendRequest};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{Method, Request, Response, Version};
@@ -120,6 +120,25 @@ impl Connection {
         Ok(Self { sender, templates, turn })
     }
 
+    /// Begins to read a key; see [`Connection::begin_set`].
+    pub async fn begin_get(&mut self, key: &[u8]) -> anyhow::Result<Begun> {
+        let uri = self.template().get.clone();
+        self.begin(uri, wire::single_field(key)).await
+    }
+
+    /// Begins to write a key: waits until the call before, begun with this same value and not with a clone of it, has a
+    /// stream. So no more than one call stands in `h2`'s own queue, from which each is sent, even if its caller has
+    /// given up; hyper does the same.
+    pub async fn begin_set(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        ttl_milliseconds: u64,
+    ) -> anyhow::Result<Begun> {
+        let uri = self.template().set.clone();
+        self.begin(uri, wire::set(key, value, ttl_milliseconds)).await
+    }
+
     /// Reads a key.
     pub async fn get(&mut self, key: &[u8]) -> anyhow::Result<Reply> {
         let uri = self.template().get.clone();
@@ -164,7 +183,7 @@ impl Connection {
         &self.templates[self.turn]
     }
 
-    async fn send(&mut self, uri: Uri, body: Bytes) -> anyhow::Result<Response<RecvStream>> {
+    async fn begin(&mut self, uri: Uri, body: Bytes) -> anyhow::Result<Begun> {
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_2;
@@ -174,11 +193,26 @@ impl Connection {
         poll_fn(|context| self.sender.poll_ready(context)).await?;
         let (response, mut stream) = self.sender.send_request(request, false)?;
         stream.send_data(body, true)?;
-        Ok(response.await?)
+        Ok(Begun(response))
+    }
+
+    async fn send(&mut self, uri: Uri, body: Bytes) -> anyhow::Result<Response<RecvStream>> {
+        Ok(self.begin(uri, body).await?.0.await?)
     }
 
     async fn call(&mut self, uri: Uri, body: Bytes) -> anyhow::Result<Reply> {
-        let (head, mut body) = self.send(uri, body).await?.into_parts();
+        self.begin(uri, body).await?.reply().await
+    }
+}
+
+/// A call that is on its way; dropped, it is reset.
+#[derive(Debug)]
+pub struct Begun(ResponseFuture);
+
+impl Begun {
+    /// Waits for its end.
+    pub async fn reply(self) -> anyhow::Result<Reply> {
+        let (head, mut body) = self.0.await?.into_parts();
         if let Some(status) = head.headers.get("grpc-status") {
             return Ok(reply(status, Outcome::Other));
         }
@@ -248,5 +282,68 @@ impl Template {
             subscribe: uri(wire::SUBSCRIBE)?,
             create_cache: uri(wire::CREATE_CACHE)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use tokio::net::TcpListener;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Lets one call be open at a time, answers the second once it is told, and counts them.
+    async fn serve(listener: TcpListener, told: oneshot::Receiver<()>) -> usize {
+        let (io, _) = listener.accept().await.unwrap();
+        let mut connection =
+            h2::server::Builder::new().max_concurrent_streams(1).handshake::<_, Bytes>(io).await.unwrap();
+        let mut told = Some(told);
+        let mut seen = 0;
+        let answer = |mut respond: h2::server::SendResponse<Bytes>| {
+            let head = Response::builder().header("grpc-status", "0").body(()).unwrap();
+            respond.send_response(head, true).unwrap();
+        };
+        while let Some(accepted) = connection.accept().await {
+            let (_, respond) = accepted.unwrap();
+            seen += 1;
+            match told.take_if(|_| seen == 2) {
+                // Meanwhile the connection is driven on.
+                Some(told) => drop(tokio::spawn(async move {
+                    told.await.unwrap();
+                    answer(respond);
+                })),
+                None => answer(respond),
+            }
+        }
+        seen
+    }
+
+    #[tokio::test]
+    async fn a_call_given_up_before_it_has_a_stream_is_never_sent() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (tell, told) = oneshot::channel();
+        let server = tokio::spawn(serve(listener, told));
+        let pool = Pool::connect(address, 1, &Identity::filler("cache", 16)).await.unwrap();
+        let mut connection = pool.connections()[0].clone();
+        drop(pool);
+        let answered = Reply::Answered(Outcome::Other);
+        // With its answer come the server's settings.
+        assert_eq!(connection.get(b"key").await.unwrap(), answered);
+        let open = connection.begin_get(b"key").await.unwrap();
+        let waits = connection.begin_get(b"key").await.unwrap();
+        {
+            let mut given_up = pin!(connection.begin_get(b"key"));
+            assert!(given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        tell.send(()).unwrap();
+        assert_eq!(open.reply().await.unwrap(), answered);
+        assert_eq!(waits.reply().await.unwrap(), answered);
+        drop(connection);
+        assert_eq!(server.await.unwrap(), 3);
     }
 }

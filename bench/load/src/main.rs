@@ -181,7 +181,7 @@ fn target(args: &Args) -> anyhow::Result<(Protocol, Target)> {
         (true, None) => bail!("{scheme}:// needs --ca-file"),
         (false, _) => None,
     };
-    Ok((protocol, Target { address, tls }))
+    Ok((protocol, Target { address, tls, send_buffer: None }))
 }
 
 fn print(summary: &Summary) {

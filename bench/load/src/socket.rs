@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
 
 /// What carries a protocol's bytes.
@@ -27,11 +27,13 @@ pub struct Target {
     pub address: SocketAddr,
     /// How its certificate is checked; none is plaintext.
     pub tls: Option<Tls>,
+    /// Bytes that the kernel takes to send, with what it adds to them; none for its own choice.
+    pub send_buffer: Option<u32>,
 }
 
 impl From<SocketAddr> for Target {
     fn from(address: SocketAddr) -> Self {
-        Self { address, tls: None }
+        Self { address, tls: None, send_buffer: None }
     }
 }
 
@@ -39,7 +41,12 @@ impl Target {
     /// Opens a connection; `http2` asks for HTTP/2 in the handshake.
     pub(crate) async fn connect(&self, http2: bool) -> anyhow::Result<Socket> {
         let address = self.address;
-        let socket = TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if let Some(bytes) = self.send_buffer {
+            // The kernel doubles it.
+            socket.set_send_buffer_size(bytes / 2)?;
+        }
+        let socket = socket.connect(address).await.with_context(|| format!("connect to {address}"))?;
         socket.set_nodelay(true)?;
         let Some(tls) = &self.tls else { return Ok(Box::new(socket)) };
         let config = if http2 { &tls.http2 } else { &tls.bare };

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use serde::Serialize;
 
-use crate::client::{Connection, Reply};
+use crate::client::{Begun, Connection, Reply};
 use crate::keys::{Popularity, SplitMix, write_key};
 
 /// The figures a workload is made from.
@@ -80,6 +80,16 @@ impl Workload {
     pub async fn operate(&self, connection: &mut Connection, random: &mut SplitMix) -> anyhow::Result<Reply> {
         let (rank, read) = self.draw_operation(random);
         if read { self.read(connection, rank).await } else { self.write(connection, rank).await }
+    }
+
+    /// Draws one operation and sends it as soon as the connection lets it; its answer is the caller's to wait for.
+    pub async fn begin(&self, connection: &mut Connection, random: &mut SplitMix) -> anyhow::Result<Begun> {
+        let (rank, read) = self.draw_operation(random);
+        let key = self.key(rank);
+        match read {
+            true => connection.begin_get(&key).await,
+            false => connection.begin_set(&key, &self.value, self.spec.ttl_milliseconds).await,
+        }
     }
 
     /// Reads the key of a rank.

@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use kura_load::bare::Protocol;
 use kura_load::client::Pool;
+use kura_load::socket::Target;
 use kura_load::workload::{Workload, WorkloadSpec};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use self::quota::Quota;
 use self::schedule::{Phase, Schedule, Tally};
@@ -32,6 +34,10 @@ const CALM: f64 = 0.5;
 /// The load meanwhile, of the peak.
 const OVERLOAD: f64 = 2.0;
 
+/// What a sender's buffer is on a network: ten segments of 1,448 bytes and what the kernel adds to them. On loopback,
+/// whose segments have 64 KiB, it would be 2.5 MB, and so many requests that none of their callers waits for.
+const SEND_BUFFER: u32 = 87_040;
+
 /// A protocol, how it is driven, and how long its callers wait.
 struct Case {
     name: &'static str,
@@ -48,6 +54,8 @@ struct Case {
 
 /// As many as wait where clients bound what they hold.
 const FEW: usize = 100;
+/// gRPC calls that they have open on a connection.
+const STREAMS: usize = 100;
 /// Where they do not, and only the deadline ends the waiting.
 const ANY: usize = usize::MAX;
 
@@ -118,7 +126,7 @@ pub(crate) async fn measure(binaries: &Binaries, only: Option<&str>, quick: bool
             "The server has a part of a core ({made_by}), so small that the loader can ask for twice what it does. Its peak is what the closed loop of the row reaches. Then \
              requests come on a schedule: half of the peak for {} s, twice the peak for {} s, half of it for {} s. A \
              caller gives up at its deadline, counted from when the request was due: one that was not sent by then \
-             never is, a gRPC call that was is reset. Where few may wait, a caller that finds {FEW} requests waiting \
+             never is, a gRPC call that was is reset. gRPC callers wait for a stream as hyper has them wait; where few may wait, a caller that finds {FEW} requests waiting \
              at its connection gives up at once. In time: answered within the deadline. All is well again {} s after the \
              load has fallen, if whatever is due from then on is answered in time. The machine's load in the minute \
              before the end: {}.",
@@ -165,8 +173,9 @@ async fn run(case: &Case, lengths: &Lengths, binaries: &Binaries, account: &Acco
         Kind::KuraResp => bare(Protocol::Resp).await?,
         Kind::KuraProtosocket => bare(Protocol::Protosocket).await?,
         _ => {
+            let target = Target { send_buffer: Some(SEND_BUFFER), ..Target::from(address) };
             let pool =
-                Pool::connect_with(address, case.connections, from_ref(identity), case.deadline).await?;
+                Pool::connect_with(target, case.connections, from_ref(identity), case.deadline).await?;
             calls::offer(&pool, &workload, &schedule).await?
         }
     };
@@ -188,7 +197,8 @@ impl Lengths {
             phase(CALM, RECOVERY),
             phase(CALM, self.after.saturating_sub(RECOVERY)),
         ];
-        Schedule { phases, deadline: case.deadline, most_waiting: case.most_waiting }
+        let most_open = if case.most_waiting == FEW { STREAMS } else { Semaphore::MAX_PERMITS };
+        Schedule { phases, deadline: case.deadline, most_waiting: case.most_waiting, most_open }
     }
 }
 

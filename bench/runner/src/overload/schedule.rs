@@ -25,6 +25,8 @@ pub(crate) struct Schedule {
     pub(crate) deadline: Duration,
     /// How many may wait at a connection before it takes one more; that one's caller gives up at once.
     pub(crate) most_waiting: usize,
+    /// How many calls a gRPC client has open on a connection, if the server allows as many.
+    pub(crate) most_open: usize,
 }
 
 impl Schedule {
@@ -103,6 +105,7 @@ mod tests {
             phases: vec![phase(10.0, 1), phase(100.0, 1)],
             deadline: Duration::from_secs(1),
             most_waiting: 1,
+            most_open: 1,
         };
         assert_eq!(schedule.due(0), Some((Duration::ZERO, 0)));
         assert_eq!(schedule.due(9), Some((Duration::from_millis(900), 0)));

@@ -20,11 +20,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::SEND_BUFFER;
 use super::schedule::{Schedule, Tally};
 
-/// What a sender's buffer is on a network: ten segments of 1,448 bytes and what the kernel adds to them. On loopback,
-/// whose segments have 64 KiB, it would be 2.5 MB, and so many requests that none of their callers waits for.
-const SEND_BUFFER: usize = 87_040;
 /// Encoded requests that wait for the socket.
 const OUT_BYTES: usize = 4 * 1024;
 /// Bytes read at a time.
@@ -89,7 +87,7 @@ impl Line {
             TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
         socket.set_nodelay(true)?;
         // The kernel doubles it.
-        sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER / 2)?;
+        sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER as usize / 2)?;
         let (mut hello, mut came) = (Vec::new(), Vec::new());
         protocol.authenticate(identity, &mut hello);
         socket.write_all(&hello).await?;
