@@ -79,10 +79,7 @@ fn check(input: &[u8], trace: &mut Trace<'_>) {
 }
 
 fn plain(key: &[u8], command: Command<'_>) -> Plain {
-    let bytes = |value: Value<'_>| match value {
-        Value::Copied(bytes) => bytes.to_vec(),
-        Value::Shared(bytes) => bytes.to_vec(),
-    };
+    let bytes = |value: Value<'_>| value.as_bytes().to_vec();
     let key = key.to_vec();
     match command {
         Command::Set { value, ttl } => Plain { key, value: bytes(value), ttl: Some(ttl), ..Plain::default() },

@@ -8,6 +8,7 @@ use std::{
 };
 
 use kura_model::plan::Forwarder;
+use rustix::net::sockopt::set_tcp_congestion;
 use tokio::{
     io::AsyncWriteExt as _,
     net::TcpStream,
@@ -19,6 +20,10 @@ use super::{
     flow::flow,
     proxy,
 };
+
+/// Every kernel has it. Both sides are on this machine, where nothing is congested: one that paces, as BBR does, halves
+/// the throughput.
+const CONGESTION: &str = "reno";
 
 /// Carries until both sides have ended. One side's end is passed on while the other still speaks; a reset, an idle
 /// timeout or a destination that cannot be reached ends both sides in a reset.
@@ -59,8 +64,10 @@ async fn connect(client: &TcpStream, forwarder: &Forwarder, dialers: &Dialers) -
     for to in forwarder.dial.iter().cycle().skip(first).take(count) {
         match dial(dialers, to).await {
             Ok(mut target) => {
-                let _ = client.set_nodelay(true);
-                let _ = target.set_nodelay(true);
+                for end in [client, &target] {
+                    let _ = end.set_nodelay(true);
+                    let _ = set_tcp_congestion(end, CONGESTION);
+                }
                 if let Some(proxy) = &forwarder.proxy_v2 {
                     let header = proxy::header(source, destination, proxy.endpoint.as_deref());
                     target.write_all(&header).await.ok()?;
