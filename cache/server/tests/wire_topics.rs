@@ -61,7 +61,9 @@ impl Topic {
                 Value::Text(text) => text.len(),
                 Value::Binary(bytes) => bytes.len(),
             };
-            256 + bytes + bytes.min(4096)
+            // A large one has pages of its own.
+            let taken = if bytes < 8192 { bytes } else { kura_pages::taken(bytes) };
+            256 + taken + bytes.min(4096)
         };
         let kept = self.messages.iter().skip(usize::try_from(number).unwrap() - 1);
         kept.map(memory).sum::<usize>() > RING_BYTES

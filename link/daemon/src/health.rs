@@ -53,28 +53,31 @@ pub async fn watch(link: Arc<Link>) {
 /// Makes the checks that are due.
 fn round(link: &Link, known: &mut BTreeMap<Check, Known>) {
     let now = Instant::now();
-    let mut due = Vec::new();
-    link.look(|state, fabric| {
-        let wanted = checks(state);
-        known.retain(|check, _| wanted.contains(check));
-        for check in wanted {
-            let Some(group) = state.target_groups.get(&check.target_group) else { continue };
-            let entry = known.entry(check.clone()).or_default();
-            if entry.due.is_some_and(|due| due > now) {
-                continue;
-            }
-            let namespace = match &check.connect {
-                Dial::Within(namespace, _) => match fabric.namespace_fd(namespace) {
-                    Ok(descriptor) => Some(descriptor),
-                    // It is being made or goes; the next round tells.
-                    Err(_) => continue,
-                },
-                Dial::Machine(_) => None,
-            };
-            entry.due = Some(now + Duration::from_secs(group.health.interval.into()));
-            due.push((check, namespace, group.health.clone()));
-        }
+    let wanted = link.state(|state| {
+        let rule = |check: Check| {
+            let group = state.target_groups.get(&check.target_group)?;
+            Some((check, group.health.clone()))
+        };
+        checks(state).into_iter().filter_map(rule).collect::<BTreeMap<_, _>>()
     });
+    known.retain(|check, _| wanted.contains_key(check));
+    let mut due = Vec::new();
+    for (check, rule) in wanted {
+        let entry = known.entry(check.clone()).or_default();
+        if entry.due.is_some_and(|due| due > now) {
+            continue;
+        }
+        let namespace = match &check.connect {
+            Dial::Within(namespace, _) => match link.namespace_fd(namespace) {
+                Ok(descriptor) => Some(descriptor),
+                // It is being made or goes; the next round tells.
+                Err(_) => continue,
+            },
+            Dial::Machine(_) => None,
+        };
+        entry.due = Some(now + Duration::from_secs(rule.interval.into()));
+        due.push((check, namespace, rule));
+    }
     while !due.is_empty() {
         let some = due.split_off(due.len().saturating_sub(AT_ONCE));
         let results: Vec<(Check, HealthCheck, bool)> = std::thread::scope(|scope| {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -232,11 +233,14 @@ impl Link {
         let _ = self.settle(&world);
     }
 
-    /// Looks at the state and the fabric. Everything else waits meanwhile, so it must be short.
-    pub fn look<T>(&self, look: impl FnOnce(&State, &mut Fabric) -> T) -> T {
-        let world = self.world.lock();
-        let mut kernel = self.kernel.lock();
-        look(world.state(), &mut kernel.fabric)
+    /// Looks at the state. Every request waits meanwhile, so it must be short.
+    pub fn state<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(self.world.lock().state())
+    }
+
+    /// A descriptor of a namespace. Requests are written down meanwhile, even if the anchor does not answer.
+    pub fn namespace_fd(&self, namespace: &NamespaceName) -> Result<OwnedFd, kura_netns::Error> {
+        self.kernel.lock().fabric.namespace_fd(namespace)
     }
 
     /// Answers the command line.
