@@ -255,7 +255,7 @@ impl State {
 }
 
 /// Between two looks at what memory the process takes, and at what is to be reclaimed where there was nothing.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Reclaims dead memory in a thread of its own, a slice at a time, and has items make room for what is not counted.
 fn maintain(

@@ -14,7 +14,7 @@ const FREE_SHARE: u64 = 25;
 /// What an open connection may take, in bytes.
 const CONNECTION_BYTES: u64 = 64 << 10;
 /// Items give up one in so many bytes of the memory between two looks, so that nobody waits long for a lock;
-const UP_SHARE: u64 = 64;
+const UP_SHARE: u64 = 32;
 /// they get back one in so many.
 const DOWN_SHARE: u64 = 256;
 /// Most that items give up of the memory: one in this many bytes.
@@ -75,7 +75,7 @@ mod tests {
         let mut overhead = Overhead { memory: 100 * MIB, idle: 10 * MIB, left: 0 };
         // 10 idle, 90 counted, 3 and 4 free.
         assert_eq!(overhead.weigh(107 * MIB, 90 * MIB, 0), 0);
-        assert_eq!(overhead.weigh(115 * MIB, 90 * MIB, 0), 100 * MIB / 64);
+        assert_eq!(overhead.weigh(115 * MIB, 90 * MIB, 0), 100 * MIB / 32);
         for _ in 0..10 {
             overhead.weigh(115 * MIB, 90 * MIB, 0);
         }
