@@ -61,8 +61,8 @@ impl Topic {
                 Value::Text(text) => text.len(),
                 Value::Binary(bytes) => bytes.len(),
             };
-            // A large one has pages of its own.
-            let taken = if bytes < 8192 { bytes } else { kura_pages::taken(bytes) };
+            // A large one has whole pages of its own; those above 128 KiB, of which there are none, had more.
+            let taken = if bytes < 8192 { bytes } else { bytes.next_multiple_of(4096) };
             256 + taken + bytes.min(4096)
         };
         let kept = self.messages.iter().skip(usize::try_from(number).unwrap() - 1);
