@@ -241,6 +241,8 @@ impl Settings {
             "true or false",
         );
         let address = |text: &str| text.parse::<SocketAddr>().ok();
+        let address_or_off = |text: &str| if text == "off" { Some(None) } else { address(text).map(Some) };
+        let or_off = format!("{ADDRESS}, or off");
         let local_listen: SocketAddr = check.parse(
             "local-listen",
             self.local_listen.as_deref(),
@@ -259,23 +261,13 @@ impl Settings {
             "protosocket-listen",
             self.protosocket_listen.as_deref(),
             (!local).then_some(([0_u16; 8], 9004).into()),
-            |text| if text == "off" { Some(None) } else { address(text).map(Some) },
-            &format!("{ADDRESS}, or off"),
+            address_or_off,
+            &or_off,
         );
-        let resp_listen = check.parse(
-            "resp-listen",
-            self.resp_listen.as_deref(),
-            None,
-            |text| if text == "off" { Some(None) } else { address(text).map(Some) },
-            &format!("{ADDRESS}, or off"),
-        );
-        let private_listen = check.parse(
-            "private-listen",
-            self.private_listen.as_deref(),
-            None,
-            |text| if text == "off" { Some(None) } else { address(text).map(Some) },
-            &format!("{ADDRESS}, or off"),
-        );
+        let resp_listen =
+            check.parse("resp-listen", self.resp_listen.as_deref(), None, address_or_off, &or_off);
+        let private_listen =
+            check.parse("private-listen", self.private_listen.as_deref(), None, address_or_off, &or_off);
         if local && private_listen.is_some() {
             check.mistake(
                 "private-listen",
