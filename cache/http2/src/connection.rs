@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::error::{Error, Reason};
 use crate::frame::{self, HEAD_BYTES, Head as FrameHead, INITIAL_WINDOW, MAX_PAYLOAD, MAX_WINDOW};
-use crate::head::{Heads, Read};
+use crate::head::{Head, Heads, Read};
 use crate::hpack::Malformed;
 use crate::output::Output;
 use crate::state::{Link, State, Wrong};
@@ -291,6 +291,8 @@ where
             };
             match taken {
                 Ok(()) => {}
+                // It may have been sent before the peer knew.
+                Err(Wrong::Stream(_)) if state.has_reset(head.stream) => {}
                 // One that is closed is told so too.
                 Err(Wrong::Stream(reason))
                     if state.streams.get(&head.stream).is_none_or(|it| it.is_closed) =>
@@ -327,12 +329,14 @@ where
         {
             return Err(protocol("a frame inside of a header block"));
         }
+        // Those with even numbers would be the server's, which opens none.
+        let is_idle = stream > self.last_stream || stream.is_multiple_of(2);
         match head.kind {
-            frame::DATA | frame::RST_STREAM | frame::WINDOW_UPDATE if stream > self.last_stream => {
-                return Err(protocol("a frame for a stream that is not open yet"));
-            }
             frame::DATA | frame::HEADERS | frame::PRIORITY | frame::RST_STREAM if stream == 0 => {
                 return Err(protocol("a frame for a stream that names none"));
+            }
+            frame::DATA | frame::RST_STREAM | frame::WINDOW_UPDATE if is_idle && stream != 0 => {
+                return Err(protocol("a frame for a stream that is not open yet"));
             }
             frame::SETTINGS | frame::PING | frame::GOAWAY if stream != 0 => {
                 return Err(protocol("a frame for the connection that names a stream"));
@@ -379,6 +383,10 @@ where
                 self.block = Some(block);
                 Ok(())
             }
+            // A stream that is not open cannot be reset.
+            frame::PRIORITY if payload.len() != 5 && is_idle => {
+                Err(Wrong::Connection(Reason::FRAME_SIZE_ERROR, "a PRIORITY of a wrong size"))
+            }
             frame::PRIORITY if payload.len() != 5 => Err(Wrong::Stream(Reason::FRAME_SIZE_ERROR)),
             frame::RST_STREAM => {
                 state.reset_by_peer(stream, Reason::new(number(&payload)?));
@@ -421,15 +429,16 @@ where
         into: &mut Vec<Request>,
     ) -> Result<(), Wrong> {
         let broken = |Malformed(text)| Wrong::Connection(Reason::COMPRESSION_ERROR, text);
+        if id.is_multiple_of(2) {
+            return Err(protocol("a stream of a client with an even number"));
+        }
         if id <= self.last_stream {
             let are_trailers = self.heads.trailers(block).map_err(broken)?;
+            state.receiving(id)?;
             if !is_last || !are_trailers {
                 return Err(Wrong::Stream(Reason::PROTOCOL_ERROR));
             }
             return state.received(id);
-        }
-        if id.is_multiple_of(2) {
-            return Err(protocol("a stream of a client with an even number"));
         }
         self.last_stream = id;
         let head = match self.heads.request(block).map_err(broken)? {
@@ -447,13 +456,7 @@ where
         if state.open >= self.max_streams || matches!(self.stage, Stage::Told) {
             return Err(Wrong::Stream(Reason::REFUSED_STREAM));
         }
-        let length = match head.get("content-length") {
-            None => None,
-            Some(length) => {
-                let length = std::str::from_utf8(length).ok().and_then(|length| length.parse().ok());
-                Some(length.ok_or(Wrong::Stream(Reason::PROTOCOL_ERROR))?)
-            }
-        };
+        let length = content_length(&head)?;
         if is_last && length.is_some_and(|length| length > 0) {
             return Err(Wrong::Stream(Reason::PROTOCOL_ERROR));
         }
@@ -480,12 +483,25 @@ fn protocol(text: &'static str) -> Wrong {
     Wrong::Connection(Reason::PROTOCOL_ERROR, text)
 }
 
+/// The length that a request's body will have, if its head says so: digits, and the same in all fields of the name.
+fn content_length(head: &Head) -> Result<Option<u64>, Wrong> {
+    let mut length = None;
+    for (_, value) in head.fields().filter(|(name, _)| *name == b"content-length") {
+        let digits = std::str::from_utf8(value).ok().filter(|_| value.iter().all(u8::is_ascii_digit));
+        let number = digits.and_then(|digits| digits.parse().ok());
+        let number = number.filter(|number| length.is_none_or(|length| length == *number));
+        length = Some(number.ok_or(Wrong::Stream(Reason::PROTOCOL_ERROR))?);
+    }
+    Ok(length)
+}
+
 /// A payload without its padding.
 fn unpadded(mut payload: Bytes, head: FrameHead) -> Result<Bytes, Wrong> {
     if head.has(frame::PADDED) {
-        let padding = payload.first().map_or(usize::MAX, |padding| usize::from(*padding));
-        let left = payload.len().checked_sub(1).and_then(|left| left.checked_sub(padding));
-        let left = left.ok_or(protocol("more padding than there is"))?;
+        let &[padding, ref rest @ ..] = &*payload else {
+            return Err(Wrong::Connection(Reason::FRAME_SIZE_ERROR, "padding of no length"));
+        };
+        let left = rest.len().checked_sub(padding.into()).ok_or(protocol("more padding than there is"))?;
         payload.advance(1);
         payload.truncate(left);
     }

@@ -15,6 +15,9 @@ use crate::output::Output;
 /// Bytes that wait for the socket before senders have to.
 const MOST_WAITING: usize = 256 * 1024;
 
+/// Streams that are known to have been reset. For those before, a peer that goes on sending is told again.
+const RESETS: usize = 1024;
+
 /// The state of one connection. Nearly all of its users run on the connection's own thread.
 pub(crate) struct Link(Mutex<State>);
 
@@ -50,6 +53,8 @@ pub(crate) struct State {
     taken: u32,
     /// Streams with something to send for which there is no room, the longest waiting first.
     blocked: VecDeque<u32>,
+    /// Streams that this side has reset, the last [`RESETS`] of them.
+    resets: VecDeque<u32>,
     /// The connection's task, if it waits.
     pub(crate) task: Option<Waker>,
     pub(crate) is_over: bool,
@@ -143,6 +148,7 @@ impl State {
             initial_receive_window: stream_window,
             taken: 0,
             blocked: VecDeque::new(),
+            resets: VecDeque::new(),
             task: None,
             is_over: false,
         }
@@ -186,6 +192,12 @@ impl State {
         self.streams.insert(id, stream);
     }
 
+    /// The stream of this number, if its peer may still send on it.
+    pub(crate) fn receiving(&mut self, id: u32) -> Result<&mut Stream, Wrong> {
+        let stream = self.live(id).filter(|stream| !stream.is_received);
+        stream.ok_or(Wrong::Stream(Reason::STREAM_CLOSED))
+    }
+
     /// The stream of this number, unless it is closed.
     fn live(&mut self, id: u32) -> Option<&mut Stream> {
         self.streams.get_mut(&id).filter(|stream| !stream.is_closed)
@@ -210,10 +222,7 @@ impl State {
 
     /// The bytes that are of no use.
     fn take_data(&mut self, id: u32, length: u32, data: Bytes, is_last: bool) -> Result<u32, Wrong> {
-        let stream = match self.streams.get_mut(&id) {
-            Some(stream) if !stream.is_closed && !stream.is_received => stream,
-            _ => return Err(Wrong::Stream(Reason::STREAM_CLOSED)),
-        };
+        let stream = self.receiving(id)?;
         let Some(window) = stream.receive_window.checked_sub(length) else {
             return Err(Wrong::Stream(Reason::FLOW_CONTROL_ERROR));
         };
@@ -241,10 +250,7 @@ impl State {
 
     /// The peer has ended a stream, without data or with trailers.
     pub(crate) fn received(&mut self, id: u32) -> Result<(), Wrong> {
-        let stream = match self.streams.get_mut(&id) {
-            Some(stream) if !stream.is_closed && !stream.is_received => stream,
-            _ => return Err(Wrong::Stream(Reason::STREAM_CLOSED)),
-        };
+        let stream = self.receiving(id)?;
         if stream.missing.is_some_and(|missing| missing > 0) {
             return Err(Wrong::Stream(Reason::PROTOCOL_ERROR));
         }
@@ -549,7 +555,17 @@ impl State {
         self.settle(id);
     }
 
+    /// Whether this side has reset a stream, as far as it is known: what the peer sends until it has heard of it is to
+    /// be thrown away (RFC 9113, section 5.1).
+    pub(crate) fn has_reset(&self, id: u32) -> bool {
+        self.resets.contains(&id)
+    }
+
     pub(crate) fn put_reset(&mut self, id: u32, reason: Reason) {
+        if self.resets.len() == RESETS {
+            self.resets.pop_front();
+        }
+        self.resets.push_back(id);
         self.out.put(|into| frame::put_number(into, frame::RST_STREAM, id, reason.code()));
     }
 
