@@ -51,7 +51,8 @@ pub(crate) struct State {
     pub(crate) initial_receive_window: u32,
     /// Bytes taken since the peer was last told.
     taken: u32,
-    /// Streams with something to send for which there is no room, the longest waiting first.
+    /// Streams that wait for the connection's window, or for the socket, the longest waiting first. Those that wait for
+    /// a window of their own are not among them.
     blocked: VecDeque<u32>,
     /// Streams that this side has reset, the last [`RESETS`] of them.
     resets: VecDeque<u32>,
@@ -115,7 +116,6 @@ pub(crate) struct Stream {
     /// All of it was.
     is_sent: bool,
     outbox: VecDeque<Bytes>,
-    outbox_bytes: usize,
     trailers: Option<Vec<(String, Vec<u8>)>>,
     send_window: i64,
     is_blocked: bool,
@@ -182,7 +182,6 @@ impl State {
             is_ended: false,
             is_sent: false,
             outbox: VecDeque::new(),
-            outbox_bytes: 0,
             trailers: None,
             send_window: self.initial_send_window,
             is_blocked: false,
@@ -290,13 +289,10 @@ impl State {
         if stream.send_window > most {
             return Err(Wrong::Stream(Reason::FLOW_CONTROL_ERROR));
         }
-        let is_blocked = stream.is_blocked;
         if let Some(sender) = stream.sender.take() {
             sender.wake();
         }
-        if is_blocked {
-            self.pump(id);
-        }
+        self.pump(id);
         Ok(())
     }
 
@@ -304,10 +300,15 @@ impl State {
     pub(crate) fn set_send_window(&mut self, window: u32) -> Result<(), Wrong> {
         let change = i64::from(window) - self.initial_send_window;
         self.initial_send_window = window.into();
-        for stream in self.streams.values_mut() {
+        for (id, stream) in self.streams.iter_mut().filter(|(_, stream)| !stream.is_closed) {
             stream.send_window += change;
             if stream.send_window > i64::from(MAX_WINDOW) {
                 return Err(Wrong::Connection(Reason::FLOW_CONTROL_ERROR, "a window grows beyond its limit"));
+            }
+            let has_waited = !stream.outbox.is_empty() || stream.sender.is_some();
+            if change > 0 && has_waited && !stream.is_blocked {
+                stream.is_blocked = true;
+                self.blocked.push_back(*id);
             }
         }
         self.unblock();
@@ -420,7 +421,6 @@ impl State {
             self.send_window -= length;
             self.put_data(id, data, is_last);
         } else {
-            stream.outbox_bytes += data.len();
             stream.outbox.push_back(data);
             self.pump(id);
         }
@@ -456,19 +456,24 @@ impl State {
         Ok(usize::try_from(stream.send_window.min(window)).unwrap_or(0))
     }
 
-    /// Has a stream looked at when there may be room again.
+    /// Has a stream looked at when there may be room again. If its own window is what it lacks, it is without this.
     pub(crate) fn block(&mut self, id: u32) {
         if let Some(stream) = self.streams.get_mut(&id)
             && !stream.is_blocked
+            && stream.send_window > 0
         {
             stream.is_blocked = true;
             self.blocked.push_back(id);
         }
     }
 
-    /// Looks at all streams that had no room.
+    /// Looks at the streams that had no room, as long as there is some.
     pub(crate) fn unblock(&mut self) {
-        for id in std::mem::take(&mut self.blocked) {
+        for _ in 0..self.blocked.len() {
+            if self.send_window <= 0 {
+                return;
+            }
+            let Some(id) = self.blocked.pop_front() else { return };
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             stream.is_blocked = false;
             if let Some(sender) = stream.sender.take() {
@@ -494,7 +499,6 @@ impl State {
             }
             let length = piece.len() as i64;
             stream.send_window -= length;
-            stream.outbox_bytes -= piece.len();
             let is_last = stream.outbox.is_empty() && stream.is_ended && stream.trailers.is_none();
             stream.is_sent = is_last;
             self.send_window -= length;
@@ -574,9 +578,11 @@ impl State {
         stream.is_closed = true;
         stream.reset = Some(reason);
         stream.outbox = VecDeque::new();
-        stream.outbox_bytes = 0;
         stream.trailers = None;
         stream.wake_all();
+        if std::mem::take(&mut stream.is_blocked) {
+            self.blocked.retain(|blocked| *blocked != id);
+        }
         self.open -= 1;
     }
 
