@@ -21,9 +21,6 @@ use crate::stream::{RecvStream, Request, SendResponse};
 /// streams, or asks for answers that it does not take, is held back by TCP.
 const READ_BYTES: usize = 64 * 1024;
 
-/// Bytes of answers that wait for the socket before nothing more is read from a peer.
-const MOST_WAITING: usize = 256 * 1024;
-
 /// Requests taken before the first of them is answered.
 const BATCH: usize = 64;
 
@@ -156,11 +153,9 @@ where
         into: &mut Vec<Request>,
     ) -> Poll<Result<bool, Error>> {
         loop {
-            if !matches!(self.stage, Stage::Broken(..)) {
-                self.take_frames(into);
-                if !into.is_empty() {
-                    return Poll::Ready(Ok(true));
-                }
+            let is_held_back = self.link.lock().is_full();
+            if !is_held_back && !matches!(self.stage, Stage::Broken(..)) && self.take_frames(into) {
+                return Poll::Ready(Ok(true));
             }
             let is_written = self.poll_write(cx)?.is_ready();
             if let Stage::Broken(reason, text) = self.stage {
@@ -181,13 +176,17 @@ where
             }
             // Until the first `Pending` of what is polled next, nobody but this task has to know of anything.
             state.task = Some(cx.waker().clone());
-            if state.out.len() + self.writing.len() > MOST_WAITING {
+            if state.is_full() {
                 return Poll::Pending;
+            }
+            if is_held_back {
+                continue;
             }
             drop(state);
             let is_read = match self.poll_read(cx) {
                 Poll::Pending => {
                     self.writing.release();
+                    self.link.lock().out.release();
                     return Poll::Pending;
                 }
                 Poll::Ready(is_read) => is_read?,
@@ -271,14 +270,15 @@ where
         Poll::Ready(Ok(true))
     }
 
-    /// Takes the frames that have come whole.
-    fn take_frames(&mut self, into: &mut Vec<Request>) {
+    /// Takes the frames that have come whole; whether there are requests among them.
+    fn take_frames(&mut self, into: &mut Vec<Request>) -> bool {
         if self.input.len() < HEAD_BYTES {
-            return;
+            return false;
         }
+        let before = into.len();
         let link = self.link.clone();
         let mut state = link.lock();
-        while into.len() < BATCH {
+        while into.len() < before + BATCH {
             let Some(head) = FrameHead::read(&self.input) else { break };
             let taken = if head.length > MAX_PAYLOAD {
                 Err(Wrong::Connection(Reason::FRAME_SIZE_ERROR, "a frame larger than granted"))
@@ -308,9 +308,10 @@ where
                 }
             }
         }
-        for request in into {
+        for request in &mut into[before..] {
             request.body.take_whole(&mut state);
         }
+        into.len() > before
     }
 
     fn take_frame(
@@ -453,7 +454,10 @@ where
                 return Ok(());
             }
         };
-        if state.open >= self.max_streams || matches!(self.stage, Stage::Told) {
+        // Calls whose peer has cancelled them count as long as they go on.
+        let is_crowded =
+            state.open >= self.max_streams || state.streams.len() >= 2 * self.max_streams.max(BATCH);
+        if is_crowded || matches!(self.stage, Stage::Told) {
             return Err(Wrong::Stream(Reason::REFUSED_STREAM));
         }
         let length = content_length(&head)?;
@@ -524,6 +528,8 @@ fn take_settings(state: &mut State, head: FrameHead, payload: &[u8]) -> Result<(
     if head.has(frame::ACK) {
         return Ok(());
     }
+    // Thousands of them take no more work than one.
+    let mut window: Option<(u32, u32)> = None;
     for &[n0, n1, a, b, c, d] in settings {
         let value = u32::from_be_bytes([a, b, c, d]);
         match u16::from_be_bytes([n0, n1]) {
@@ -537,13 +543,19 @@ fn take_settings(state: &mut State, head: FrameHead, payload: &[u8]) -> Result<(
                     "SETTINGS_INITIAL_WINDOW_SIZE is too large",
                 ));
             }
-            frame::SETTINGS_INITIAL_WINDOW_SIZE => state.set_send_window(value)?,
+            frame::SETTINGS_INITIAL_WINDOW_SIZE => {
+                let highest = window.map_or(value, |(_, highest)| value.max(highest));
+                window = Some((value, highest));
+            }
             frame::SETTINGS_MAX_FRAME_SIZE if !(1 << 14..1 << 24).contains(&value) => {
                 return Err(protocol("SETTINGS_MAX_FRAME_SIZE is out of its range"));
             }
             frame::SETTINGS_MAX_FRAME_SIZE => state.max_payload = (value as usize).min(READ_BYTES),
             _ => {}
         }
+    }
+    if let Some((window, highest)) = window {
+        state.set_send_window(window, highest)?;
     }
     state.out.put(|into| frame::put_head(into, 0, frame::SETTINGS, frame::ACK, 0));
     Ok(())

@@ -12,7 +12,7 @@ use crate::frame::{self, INITIAL_WINDOW, MAX_PAYLOAD, MAX_WINDOW};
 use crate::hpack::Encoder;
 use crate::output::Output;
 
-/// Bytes that wait for the socket before senders have to.
+/// Bytes of answers that wait for the socket before senders have to, and before nothing more is taken from a peer.
 const MOST_WAITING: usize = 256 * 1024;
 
 /// Streams that are known to have been reset. For those before, a peer that goes on sending is told again.
@@ -154,6 +154,11 @@ impl State {
         }
     }
 
+    /// Whether as much waits for the socket as may.
+    pub(crate) fn is_full(&self) -> bool {
+        self.out.len() + self.writing > MOST_WAITING
+    }
+
     /// Wakes the connection's task if there is something to write.
     pub(crate) fn wake(&mut self) {
         if !self.out.is_empty()
@@ -210,8 +215,9 @@ impl State {
         let took = self.take_data(id, length, data, is_last);
         // What nobody will take is taken already.
         match took {
-            Ok(left) => self.took(left),
-            Err(_) => self.took(length),
+            Ok(0) => {}
+            Ok(left) => self.took(id, left),
+            Err(_) => self.took_of_all(length),
         }
         if took.is_ok() && is_last {
             self.settle(id);
@@ -231,12 +237,15 @@ impl State {
             *missing = left.ok_or(Wrong::Stream(Reason::PROTOCOL_ERROR))?;
         }
         stream.is_received = is_last;
-        let padding = length - data.len() as u32;
-        stream.taken += padding;
         if stream.is_unread {
             return Ok(length);
         }
+        let padding = length - data.len() as u32;
+        if data.is_empty() && !is_last {
+            return Ok(padding);
+        }
         match &mut stream.inbox {
+            _ if data.is_empty() => {}
             Inbox::Empty if is_last => stream.inbox = Inbox::Whole(data),
             Inbox::Part(part) => part.extend_from_slice(&data),
             _ => stream.inbox = Inbox::Part(BytesMut::from(&data[..])),
@@ -263,7 +272,7 @@ impl State {
 
     /// The peer has reset a stream.
     pub(crate) fn reset_by_peer(&mut self, id: u32, reason: Reason) {
-        self.close(id, reason);
+        self.close(id, Some(reason));
         self.settle(id);
     }
 
@@ -296,15 +305,16 @@ impl State {
         Ok(())
     }
 
-    /// The peer gives each stream another window.
-    pub(crate) fn set_send_window(&mut self, window: u32) -> Result<(), Wrong> {
+    /// The peer gives each stream another window, the last of some of which `highest` was the largest.
+    pub(crate) fn set_send_window(&mut self, window: u32, highest: u32) -> Result<(), Wrong> {
+        let most = i64::from(MAX_WINDOW) - i64::from(highest) + self.initial_send_window;
         let change = i64::from(window) - self.initial_send_window;
         self.initial_send_window = window.into();
         for (id, stream) in self.streams.iter_mut().filter(|(_, stream)| !stream.is_closed) {
-            stream.send_window += change;
-            if stream.send_window > i64::from(MAX_WINDOW) {
+            if stream.send_window > most {
                 return Err(Wrong::Connection(Reason::FLOW_CONTROL_ERROR, "a window grows beyond its limit"));
             }
+            stream.send_window += change;
             let has_waited = !stream.outbox.is_empty() || stream.sender.is_some();
             if change > 0 && has_waited && !stream.is_blocked {
                 stream.is_blocked = true;
@@ -325,22 +335,33 @@ impl State {
             Inbox::Whole(bytes) => bytes,
             Inbox::Part(part) => part.freeze(),
         };
-        let length = bytes.len() as u32;
-        if !stream.is_received && !stream.is_closed {
-            stream.taken += length;
-            // Half a window at a time: neither is the peer held up nor told of each piece.
-            if stream.taken >= self.initial_receive_window / 2 {
+        self.took(id, bytes.len() as u32);
+        Some(bytes)
+    }
+
+    /// Bytes that came on a stream are of no more concern. Half a window at a time: neither is the peer held up nor told
+    /// of each piece.
+    fn took(&mut self, id: u32, bytes: u32) {
+        if self.is_over {
+            return;
+        }
+        if let Some(stream) = self.streams.get_mut(&id)
+            && !stream.is_received
+            && !stream.is_closed
+            && !stream.is_unread
+        {
+            stream.taken += bytes;
+            if stream.taken > 0 && stream.taken >= self.initial_receive_window / 2 {
                 stream.receive_window += stream.taken;
                 let taken = std::mem::take(&mut stream.taken);
                 self.out.put(|into| frame::put_number(into, frame::WINDOW_UPDATE, id, taken));
             }
         }
-        self.took(length);
-        Some(bytes)
+        self.took_of_all(bytes);
     }
 
-    /// Bytes of the connection's window are free again.
-    fn took(&mut self, bytes: u32) {
+    /// The same for the connection's window alone.
+    fn took_of_all(&mut self, bytes: u32) {
         self.taken += bytes;
         if self.taken > 0 && self.taken >= self.receive_target / 2 {
             self.receive_window += self.taken;
@@ -447,10 +468,10 @@ impl State {
 
     /// Bytes that would be sent at once.
     pub(crate) fn room(&mut self, id: u32) -> Result<usize, Gone> {
-        let waiting = self.out.len() + self.writing;
+        let is_full = self.is_full();
         let window = self.send_window;
         let stream = self.may_send(id)?;
-        if waiting > MOST_WAITING || !stream.outbox.is_empty() {
+        if is_full || !stream.outbox.is_empty() {
             return Ok(0);
         }
         Ok(usize::try_from(stream.send_window.min(window)).unwrap_or(0))
@@ -554,7 +575,7 @@ impl State {
     pub(crate) fn reset(&mut self, id: u32, reason: Reason) {
         if self.live(id).is_some() {
             self.put_reset(id, reason);
-            self.close(id, reason);
+            self.close(id, Some(reason));
         }
         self.settle(id);
     }
@@ -573,10 +594,10 @@ impl State {
         self.out.put(|into| frame::put_number(into, frame::RST_STREAM, id, reason.code()));
     }
 
-    fn close(&mut self, id: u32, reason: Reason) {
+    fn close(&mut self, id: u32, reset: Option<Reason>) {
         let Some(stream) = self.live(id) else { return };
         stream.is_closed = true;
-        stream.reset = Some(reason);
+        stream.reset = reset;
         stream.outbox = VecDeque::new();
         stream.trailers = None;
         stream.wake_all();
@@ -612,8 +633,7 @@ impl State {
         }
         if !stream.is_closed {
             if stream.is_received && stream.is_sent {
-                stream.is_closed = true;
-                self.open -= 1;
+                self.close(id, None);
             } else if stream.handles == 0 && stream.is_sent {
                 // All is answered: the rest of the request is of no use (RFC 9113, section 8.1).
                 return self.reset(id, Reason::NO_ERROR);
@@ -634,7 +654,12 @@ impl State {
         self.is_over = true;
         self.task = None;
         self.out = Output::default();
-        self.streams.values_mut().for_each(Stream::wake_all);
+        self.blocked = VecDeque::new();
+        self.streams.retain(|_, stream| stream.handles > 0);
+        for stream in self.streams.values_mut() {
+            stream.outbox = VecDeque::new();
+            stream.wake_all();
+        }
     }
 }
 

@@ -239,19 +239,8 @@ async fn windows_beyond_their_limit_end_the_connection() {
             .concat(),
         ),
         ("more data than the connection's", {
-            let full = frame(DATA, 0, 1, &[0; 16_384]);
-            let streams = (1..10).step_by(2).flat_map(|id| {
-                [open(id), full[..5].to_vec(), id.to_be_bytes().to_vec(), full[9..].to_vec()]
-                    .concat()
-                    .repeat(1)
-            });
-            let mut bytes: Vec<u8> = streams.collect();
-            for id in (1..10_u32).step_by(2) {
-                for _ in 0..3 {
-                    bytes.extend(frame(DATA, 0, id, &[0; 16_384]));
-                }
-            }
-            bytes
+            let full = |id| [open(id), frame(DATA, 0, id, &[0; 16_384]).repeat(4)].concat();
+            [full(1), full(3), full(5), full(7), open(9), frame(DATA, 0, 9, b"a")].concat()
         }),
     ] {
         breaks(what, &bytes, FLOW_CONTROL_ERROR).await;
