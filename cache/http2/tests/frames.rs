@@ -3,9 +3,12 @@
 mod support;
 
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use bytes::Bytes;
-use kura_http2::{Error, Options, Reason, Request};
+use kura_http2::{Connection, Error, Options, Reason, Request};
 use support::raw::*;
 use support::{OPTIONS, echo, hold, pattern, read, serve, soon, write};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
@@ -32,6 +35,10 @@ async fn answer(mut request: Request) {
         }
         "/whole" => {
             let _ = request.respond.send_whole(200, &[], [pattern(100_000)], &[("grpc-status", b"0")]);
+        }
+        "/stuck" => {
+            std::future::pending::<()>().await;
+            drop(request);
         }
         _ => echo(request).await,
     }
@@ -702,6 +709,102 @@ async fn a_hundred_thousand_streams_that_are_cancelled_at_once_change_nothing() 
     assert!(raw.settled().await.iter().all(|frame| frame.number() == REFUSED_STREAM));
     raw.send(&[headers(stream, 0, &post("/echo")), frame(DATA, END_STREAM, stream, b"on")].concat()).await;
     assert_eq!(body(&raw.answer(stream).await), b"on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_go_on_after_they_were_cancelled_are_counted() {
+    let (mut raw, _served) = begun_with(&[], Options { max_concurrent_streams: 100, ..OPTIONS }).await;
+    let mut refused = 0;
+    for stream in (1..).step_by(2).take(1000) {
+        raw.send(&[headers(stream, END_STREAM, &post("/stuck")), reset(stream, CANCEL)].concat()).await;
+        refused += raw.settled().await.len();
+    }
+    assert_eq!(refused, 1000 - 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_is_not_read_from() {
+    let (near, far) = duplex(1 << 20);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let granted = [(INITIAL_WINDOW_SIZE, 0x7fff_ffff), (MAX_FRAME_SIZE, 16_384)];
+    let _served = tokio::spawn(async move {
+        let mut connection = Connection::handshake(far, &OPTIONS).await.unwrap();
+        let mut requests = Vec::new();
+        while poll_fn(|cx| connection.poll_requests(cx, &mut requests)).await.unwrap() {
+            for mut request in requests.drain(..) {
+                counted.fetch_add(1, Relaxed);
+                request.respond.send_whole(200, &[], [Bytes::from_static(&[7; 10_000])], &[]).unwrap();
+            }
+        }
+    });
+    let mut raw = Raw::begin(near, &granted).await;
+    raw.send(&window_update(0, 0x7fff_ffff - 65_535)).await;
+    const CALLS: u32 = 5000;
+    let ids = || (1..).step_by(2).take(CALLS as usize);
+    raw.send(
+        &ids()
+            .flat_map(|id| {
+                headers(id, END_STREAM, &block(&[(":method", "GET"), (":scheme", "http"), (":path", "/")]))
+            })
+            .collect::<Vec<_>>(),
+    )
+    .await;
+    // With the pipe's megabyte, what waits, and the requests of one batch.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let most = ((1 << 20) + (256 << 10)) / 10_000 + 2 * 64;
+    assert!(calls.load(Relaxed) <= most, "{} calls answered", calls.load(Relaxed));
+    // Nothing is lost of it.
+    let mut ended = 0;
+    while ended < CALLS {
+        let frame = raw.next().await.unwrap();
+        assert_ne!(frame.kind, RST_STREAM, "{frame:?}");
+        ended += u32::from(matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0);
+    }
+    assert_eq!(calls.load(Relaxed), CALLS as usize);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_smaller_table_is_taken_and_acknowledged() {
+    let (mut raw, _served) = begun().await;
+    for (stream, size) in [(1, 4096), (3, 0), (5, 4096), (7, 100)] {
+        raw.send(
+            &[settings(&[(HEADER_TABLE_SIZE, size)]), headers(stream, END_STREAM, &post("/echo"))].concat(),
+        )
+        .await;
+        let came = raw.answer(stream).await;
+        // The first head after it has become smaller begins with a size of 0; nothing is kept from then on.
+        assert_eq!(came[0].payload[0] == 0x20, stream == 3, "{came:?}");
+        let trailers = &came.last().unwrap().payload;
+        assert_eq!(trailers[0] & 0x40 == 0, stream > 1, "{trailers:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_comes_in_pieces_that_are_not_empty() {
+    let (near, far) = duplex(1 << 20);
+    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let _served = tokio::spawn(serve(far, OPTIONS, move |mut request: Request| {
+        let told = told.clone();
+        async move {
+            let mut pieces = Vec::new();
+            while let Some(piece) = poll_fn(|cx| request.body.poll_data(cx)).await {
+                pieces.push(piece.unwrap().len());
+            }
+            told.send(pieces).unwrap();
+        }
+    }));
+    let mut raw = Raw::begin(near, &[]).await;
+    let (empty, last) = (frame(DATA, 0, 1, b""), frame(DATA, END_STREAM, 1, b""));
+    raw.send(&open(1)).await;
+    for bytes in [&empty, &frame(DATA, 0, 1, b"abc"), &empty, &frame(DATA, PADDED, 1, &[1, 0]), &last] {
+        raw.send(bytes).await;
+        raw.settled().await;
+    }
+    assert_eq!(soon(heard.recv()).await.unwrap(), [3]);
+    // Along with the head.
+    raw.send(&[open(3), frame(DATA, END_STREAM, 3, b"")].concat()).await;
+    assert_eq!(soon(heard.recv()).await.unwrap(), []);
 }
 
 #[tokio::test(start_paused = true)]
