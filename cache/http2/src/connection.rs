@@ -27,6 +27,9 @@ const BATCH: usize = 64;
 /// Pieces of a header block. Nobody needs more for what [`Options::max_head_bytes`] allows.
 const MAX_FRAGMENTS: usize = 32;
 
+/// Bytes of a header block for each that it says: Huffman codes have up to 30 bits, and some clients use them always.
+const MOST_CODED: usize = 4;
+
 /// What the PING of a farewell says: its answer tells that the peer has seen the GOAWAY before it.
 const FAREWELL: [u8; 8] = *b"farewell";
 
@@ -375,7 +378,8 @@ where
                 };
                 block.fragments += 1;
                 block.bytes.extend_from_slice(&payload);
-                if block.fragments > MAX_FRAGMENTS || block.bytes.len() > 2 * self.heads.max_bytes() {
+                if block.fragments > MAX_FRAGMENTS || block.bytes.len() > MOST_CODED * self.heads.max_bytes()
+                {
                     return Err(Wrong::Connection(Reason::ENHANCE_YOUR_CALM, "a header block without end"));
                 }
                 if head.has(frame::END_HEADERS) {
@@ -526,6 +530,7 @@ fn take_settings(state: &mut State, head: FrameHead, payload: &[u8]) -> Result<(
         return Err(Wrong::Connection(Reason::FRAME_SIZE_ERROR, "SETTINGS of a wrong size"));
     }
     if head.has(frame::ACK) {
+        state.settings_are_known();
         return Ok(());
     }
     // Thousands of them take no more work than one.
@@ -557,6 +562,8 @@ fn take_settings(state: &mut State, head: FrameHead, payload: &[u8]) -> Result<(
     if let Some((window, highest)) = window {
         state.set_send_window(window, highest)?;
     }
+    // The peer takes more from here on, not before.
     state.out.put(|into| frame::put_head(into, 0, frame::SETTINGS, frame::ACK, 0));
+    state.unblock();
     Ok(())
 }

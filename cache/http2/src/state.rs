@@ -49,6 +49,8 @@ pub(crate) struct State {
     receive_window: u32,
     receive_target: u32,
     pub(crate) initial_receive_window: u32,
+    /// By how much that is less than what a peer goes by that has not read its settings (RFC 9113, section 6.9.3).
+    unasked_window: u32,
     /// Bytes taken since the peer was last told.
     taken: u32,
     /// Streams that wait for the connection's window, or for the socket, the longest waiting first. Those that wait for
@@ -103,7 +105,7 @@ pub(crate) struct Stream {
     pub(crate) is_received: bool,
     /// Nobody takes what comes.
     is_unread: bool,
-    receive_window: u32,
+    receive_window: i64,
     taken: u32,
     /// Bytes that are missing to the announced length.
     missing: Option<u64>,
@@ -146,6 +148,7 @@ impl State {
             receive_window: connection_window,
             receive_target: connection_window,
             initial_receive_window: stream_window,
+            unasked_window: INITIAL_WINDOW.saturating_sub(stream_window),
             taken: 0,
             blocked: VecDeque::new(),
             resets: VecDeque::new(),
@@ -179,7 +182,7 @@ impl State {
             inbox: Inbox::Empty,
             is_received: false,
             is_unread: false,
-            receive_window: self.initial_receive_window,
+            receive_window: i64::from(self.initial_receive_window) + i64::from(self.unasked_window),
             taken: 0,
             missing,
             receiver: None,
@@ -228,10 +231,10 @@ impl State {
     /// The bytes that are of no use.
     fn take_data(&mut self, id: u32, length: u32, data: Bytes, is_last: bool) -> Result<u32, Wrong> {
         let stream = self.receiving(id)?;
-        let Some(window) = stream.receive_window.checked_sub(length) else {
+        stream.receive_window -= i64::from(length);
+        if stream.receive_window < 0 {
             return Err(Wrong::Stream(Reason::FLOW_CONTROL_ERROR));
-        };
-        stream.receive_window = window;
+        }
         if let Some(missing) = &mut stream.missing {
             let left = missing.checked_sub(data.len() as u64).filter(|left| !is_last || *left == 0);
             *missing = left.ok_or(Wrong::Stream(Reason::PROTOCOL_ERROR))?;
@@ -305,7 +308,16 @@ impl State {
         Ok(())
     }
 
-    /// The peer gives each stream another window, the last of some of which `highest` was the largest.
+    /// The peer has read what it was granted first, and is held to it.
+    pub(crate) fn settings_are_known(&mut self) {
+        let less = i64::from(std::mem::take(&mut self.unasked_window));
+        if less > 0 {
+            self.streams.values_mut().for_each(|stream| stream.receive_window -= less);
+        }
+    }
+
+    /// The peer gives each stream another window, the last of some of which `highest` was the largest. What waits for it
+    /// is looked at with the next `unblock`.
     pub(crate) fn set_send_window(&mut self, window: u32, highest: u32) -> Result<(), Wrong> {
         let most = i64::from(MAX_WINDOW) - i64::from(highest) + self.initial_send_window;
         let change = i64::from(window) - self.initial_send_window;
@@ -321,7 +333,6 @@ impl State {
                 self.blocked.push_back(*id);
             }
         }
-        self.unblock();
         Ok(())
     }
 
@@ -352,7 +363,7 @@ impl State {
         {
             stream.taken += bytes;
             if stream.taken > 0 && stream.taken >= self.initial_receive_window / 2 {
-                stream.receive_window += stream.taken;
+                stream.receive_window += i64::from(stream.taken);
                 let taken = std::mem::take(&mut stream.taken);
                 self.out.put(|into| frame::put_number(into, frame::WINDOW_UPDATE, id, taken));
             }
@@ -376,7 +387,7 @@ impl State {
         if more > 0 {
             self.initial_receive_window = stream_window;
             // The peer adds as much to each of them when it reads the setting.
-            self.streams.values_mut().for_each(|stream| stream.receive_window += more);
+            self.streams.values_mut().for_each(|stream| stream.receive_window += i64::from(more));
             let setting = [(frame::SETTINGS_INITIAL_WINDOW_SIZE, stream_window)];
             self.out.put(|into| frame::put_settings(into, &setting));
         }
