@@ -54,7 +54,7 @@ thread_local! {
 /// A connection. It has to be polled for anything to happen on its streams.
 pub struct Connection<S> {
     io: S,
-    link: Arc<Link>,
+    pub(crate) link: Arc<Link>,
     /// What was read and not taken.
     input: Bytes,
     /// Whether that is a copy of its own.

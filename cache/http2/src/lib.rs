@@ -16,6 +16,8 @@ mod hpack;
 mod output;
 mod state;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use connection::{Connection, Options};
 pub use error::{Error, Gone, Reason};

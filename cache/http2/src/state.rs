@@ -681,3 +681,14 @@ impl Stream {
         }
     }
 }
+
+#[cfg(test)]
+impl State {
+    /// Whether nothing is left of any stream, and all of the window is granted, or will be with what is taken next.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.streams.is_empty()
+            && self.open == 0
+            && self.blocked.is_empty()
+            && self.receive_window + self.taken == self.receive_target
+    }
+}

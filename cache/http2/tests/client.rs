@@ -1,5 +1,7 @@
 //! The client of the h2 crate, in memory and over loopback.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
+
 mod support;
 
 use std::future::poll_fn;

@@ -1,5 +1,7 @@
 //! What RFC 9113 asks of a server, frame by frame.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
+
 mod support;
 
 use std::future::poll_fn;

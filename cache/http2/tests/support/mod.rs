@@ -1,5 +1,11 @@
 //! A server to speak to.
 #![allow(dead_code, reason = "each test uses another part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is a failure of the test"
+)]
 
 pub mod raw;
 
