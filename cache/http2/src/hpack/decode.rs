@@ -133,6 +133,8 @@ fn string(rest: &mut &[u8], into: &mut Vec<u8>) -> Result<(), Malformed> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn hex(text: &str) -> Vec<u8> {
@@ -229,6 +231,52 @@ mod tests {
             "0082f8ff",
         ] {
             assert!(Decoder::new().decode(&hex(broken), |_, _| {}).is_err(), "{broken}");
+        }
+    }
+
+    /// Pieces that blocks are made of, so that random ones go deeper than their first byte.
+    fn pieces() -> impl Strategy<Value = Vec<u8>> {
+        const KNOWN: [&str; 12] = [
+            "82",
+            "be",
+            "c1",
+            "ff00",
+            "3fe11f",
+            "20",
+            "3e",
+            "400161026263",
+            "40016103626364",
+            "7f80010161",
+            "0f2f0161",
+            "1f2f0161",
+        ];
+        let piece = prop_oneof![
+            3 => prop::sample::select(&KNOWN[..]).prop_map(hex),
+            1 => prop::collection::vec(any::<u8>(), 0..6),
+            1 => (0..4200_usize).prop_map(|bytes| {
+                let more = bytes.checked_sub(127).map(|more| [more as u8 | 0x80, (more >> 7) as u8]);
+                let length = more.map_or(vec![bytes as u8], |more| [&[127], &more[..]].concat());
+                [&[0x40, 1, b'k'][..], &length, &vec![b'v'; bytes]].concat()
+            }),
+        ];
+        prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_block_is_decoded_or_refused_and_the_table_stays_as_small_as_granted(
+            blocks in prop::collection::vec(pieces(), 1..8),
+        ) {
+            let mut decoder = Decoder::new();
+            for block in blocks {
+                let before = decoder.changes();
+                let held = decoder.table.held();
+                if decoder.decode(&block, |_, _| {}).is_err() {
+                    break;
+                }
+                prop_assert!(decoder.table.held().iter().sum::<usize>() <= TABLE_BYTES);
+                prop_assert!(decoder.changes() > before || decoder.table.held() == held);
+            }
         }
     }
 }

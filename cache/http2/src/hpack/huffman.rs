@@ -116,3 +116,98 @@ pub(super) fn decode(coded: &[u8], into: &mut Vec<u8>) -> Result<(), Malformed> 
         bits -= span.length;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Codes behind one another, and ones to the end of the last byte.
+    fn coded(codes: impl IntoIterator<Item = (u32, u8)>) -> Vec<u8> {
+        let codes = codes.into_iter();
+        let bits: Vec<u8> = codes
+            .flat_map(|(code, length)| (0..length).rev().map(move |at| (code >> at & 1) as u8))
+            .collect();
+        bits.chunks(8).map(|byte| (0..8).fold(0, |all, at| all << 1 | byte.get(at).unwrap_or(&1))).collect()
+    }
+
+    /// The code of a byte, from the lengths.
+    fn code_of(byte: u8) -> (u32, u8) {
+        let symbol = u16::from(byte);
+        let place = CODE.symbols.iter().position(|it| *it == symbol).unwrap() as u32;
+        let span = CODE.spans[..CODE.count].iter().rev().find(|span| span.symbols <= place).unwrap();
+        (span.first + place - span.symbols, LENGTHS[usize::from(byte)])
+    }
+
+    fn decoded(coded: &[u8]) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        decode(coded, &mut text).ok().map(|()| text)
+    }
+
+    /// RFC 7541, appendix B: the bytes that no field has, and so no other HPACK shows. What the others are, the h2
+    /// crate's encoder tells (tests/hpack.rs).
+    #[test]
+    fn codes_of_the_rfc() {
+        let rare = [
+            (0x1ff8, 13),
+            (0x7f_ffd8, 23),
+            (0xfff_ffe2, 28),
+            (0xfff_ffe3, 28),
+            (0xfff_ffe4, 28),
+            (0xfff_ffe5, 28),
+            (0xfff_ffe6, 28),
+            (0xfff_ffe7, 28),
+            (0xfff_ffe8, 28),
+            (0xff_ffea, 24),
+            (0x3fff_fffc, 30),
+            (0xfff_ffe9, 28),
+            (0xfff_ffea, 28),
+            (0x3fff_fffd, 30),
+            (0xfff_ffeb, 28),
+            (0xfff_ffec, 28),
+            (0xfff_ffed, 28),
+            (0xfff_ffee, 28),
+            (0xfff_ffef, 28),
+            (0xfff_fff0, 28),
+            (0xfff_fff1, 28),
+            (0xfff_fff2, 28),
+            (0x3fff_fffe, 30),
+            (0xfff_fff3, 28),
+            (0xfff_fff4, 28),
+            (0xfff_fff5, 28),
+            (0xfff_fff6, 28),
+            (0xfff_fff7, 28),
+            (0xfff_fff8, 28),
+            (0xfff_fff9, 28),
+            (0xfff_fffa, 28),
+            (0xfff_fffb, 28),
+            (0x14, 6),
+        ];
+        for (byte, code) in (0..).zip(rare).chain([(0x7f, (0xfff_fffc, 28))]) {
+            assert_eq!(decoded(&coded([code])), Some(vec![byte]), "{byte:#x}");
+            assert_eq!(code_of(byte), code, "{byte:#x}");
+        }
+        // Nothing is left over: each sequence of bits is a code, or begins some.
+        let share: u64 = LENGTHS.iter().map(|length| 1 << (LONGEST - usize::from(*length))).sum();
+        assert_eq!(share, 1 << LONGEST);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_coded_is_decoded(text in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut bytes = coded(text.iter().map(|byte| code_of(*byte)));
+            prop_assert_eq!(decoded(&bytes), Some(text));
+            // A whole byte of padding is too much.
+            bytes.push(0xff);
+            prop_assert_eq!(decoded(&bytes), None);
+        }
+
+        #[test]
+        fn anything_is_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(text) = decoded(&bytes) {
+                prop_assert_eq!(coded(text.iter().map(|byte| code_of(*byte))), bytes);
+            }
+        }
+    }
+}

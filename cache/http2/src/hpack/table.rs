@@ -70,3 +70,11 @@ impl Dynamic {
         }
     }
 }
+
+#[cfg(test)]
+impl Dynamic {
+    /// What each entry counts.
+    pub(super) fn held(&self) -> Vec<usize> {
+        self.entries.iter().map(|entry| entry.text.len() + ENTRY_BYTES).collect()
+    }
+}
