@@ -35,8 +35,8 @@ fn field() -> impl Strategy<Value = Field> {
             &[last]
         ]
         .concat()),
-        // Larger than the table, and nearly.
-        1 => (3900..4200_usize).prop_map(|bytes| vec![b'a'; bytes]),
+        // Few of them fit into a table.
+        1 => (1000..4200_usize).prop_map(|bytes| vec![b'a'; bytes]),
     ];
     (name, value, prop::bool::weighted(0.2))
 }
@@ -122,4 +122,15 @@ async fn every_byte_that_a_value_may_have_arrives() {
 async fn values_of_every_length_arrive() {
     let value = |bytes| ("/".to_owned(), vec![("x".to_owned(), vec![b'a'; bytes], false)]);
     exchange((0..600).chain([16_000, 16_384, 17_000, 33_000]).map(value).collect()).await;
+}
+
+#[tokio::test]
+async fn the_same_block_says_something_else_in_another_table() {
+    let value = |value: String| ("/".to_owned(), vec![("x".to_owned(), value.into_bytes(), false)]);
+    // From the second time on a block is two indexes, which are the same whenever large values have emptied the table.
+    let rounds = (0..6).flat_map(|at| {
+        let small = value(format!("small{at}"));
+        [small.clone(), small.clone(), small, value("b".repeat(2100 + at)), value("c".repeat(2200 + at))]
+    });
+    exchange(rounds.collect()).await;
 }
