@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::error::{Error, Reason};
 use crate::frame::{self, HEAD_BYTES, Head as FrameHead, INITIAL_WINDOW, MAX_PAYLOAD, MAX_WINDOW};
-use crate::head::{Heads, Read};
+use crate::head::{Head, Heads, Read};
 use crate::hpack::Malformed;
 use crate::output::Output;
 use crate::state::{Link, State, Wrong};
@@ -20,9 +20,6 @@ use crate::stream::{RecvStream, Request, SendResponse};
 /// Bytes read at a time. What is among them is dealt with before more are read, so a peer that opens and cancels
 /// streams, or asks for answers that it does not take, is held back by TCP.
 const READ_BYTES: usize = 64 * 1024;
-
-/// Bytes of answers that wait for the socket before nothing more is read from a peer.
-const MOST_WAITING: usize = 256 * 1024;
 
 /// Requests taken before the first of them is answered.
 const BATCH: usize = 64;
@@ -156,11 +153,9 @@ where
         into: &mut Vec<Request>,
     ) -> Poll<Result<bool, Error>> {
         loop {
-            if !matches!(self.stage, Stage::Broken(..)) {
-                self.take_frames(into);
-                if !into.is_empty() {
-                    return Poll::Ready(Ok(true));
-                }
+            let is_held_back = self.link.lock().is_full();
+            if !is_held_back && !matches!(self.stage, Stage::Broken(..)) && self.take_frames(into) {
+                return Poll::Ready(Ok(true));
             }
             let is_written = self.poll_write(cx)?.is_ready();
             if let Stage::Broken(reason, text) = self.stage {
@@ -181,13 +176,17 @@ where
             }
             // Until the first `Pending` of what is polled next, nobody but this task has to know of anything.
             state.task = Some(cx.waker().clone());
-            if state.out.len() + self.writing.len() > MOST_WAITING {
+            if state.is_full() {
                 return Poll::Pending;
+            }
+            if is_held_back {
+                continue;
             }
             drop(state);
             let is_read = match self.poll_read(cx) {
                 Poll::Pending => {
                     self.writing.release();
+                    self.link.lock().out.release();
                     return Poll::Pending;
                 }
                 Poll::Ready(is_read) => is_read?,
@@ -271,14 +270,15 @@ where
         Poll::Ready(Ok(true))
     }
 
-    /// Takes the frames that have come whole.
-    fn take_frames(&mut self, into: &mut Vec<Request>) {
+    /// Takes the frames that have come whole; whether there are requests among them.
+    fn take_frames(&mut self, into: &mut Vec<Request>) -> bool {
         if self.input.len() < HEAD_BYTES {
-            return;
+            return false;
         }
+        let before = into.len();
         let link = self.link.clone();
         let mut state = link.lock();
-        while into.len() < BATCH {
+        while into.len() < before + BATCH {
             let Some(head) = FrameHead::read(&self.input) else { break };
             let taken = if head.length > MAX_PAYLOAD {
                 Err(Wrong::Connection(Reason::FRAME_SIZE_ERROR, "a frame larger than granted"))
@@ -291,6 +291,8 @@ where
             };
             match taken {
                 Ok(()) => {}
+                // It may have been sent before the peer knew.
+                Err(Wrong::Stream(_)) if state.has_reset(head.stream) => {}
                 // One that is closed is told so too.
                 Err(Wrong::Stream(reason))
                     if state.streams.get(&head.stream).is_none_or(|it| it.is_closed) =>
@@ -306,9 +308,10 @@ where
                 }
             }
         }
-        for request in into {
+        for request in &mut into[before..] {
             request.body.take_whole(&mut state);
         }
+        into.len() > before
     }
 
     fn take_frame(
@@ -327,12 +330,14 @@ where
         {
             return Err(protocol("a frame inside of a header block"));
         }
+        // Those with even numbers would be the server's, which opens none.
+        let is_idle = stream > self.last_stream || stream.is_multiple_of(2);
         match head.kind {
-            frame::DATA | frame::RST_STREAM | frame::WINDOW_UPDATE if stream > self.last_stream => {
-                return Err(protocol("a frame for a stream that is not open yet"));
-            }
             frame::DATA | frame::HEADERS | frame::PRIORITY | frame::RST_STREAM if stream == 0 => {
                 return Err(protocol("a frame for a stream that names none"));
+            }
+            frame::DATA | frame::RST_STREAM | frame::WINDOW_UPDATE if is_idle && stream != 0 => {
+                return Err(protocol("a frame for a stream that is not open yet"));
             }
             frame::SETTINGS | frame::PING | frame::GOAWAY if stream != 0 => {
                 return Err(protocol("a frame for the connection that names a stream"));
@@ -379,6 +384,10 @@ where
                 self.block = Some(block);
                 Ok(())
             }
+            // A stream that is not open cannot be reset.
+            frame::PRIORITY if payload.len() != 5 && is_idle => {
+                Err(Wrong::Connection(Reason::FRAME_SIZE_ERROR, "a PRIORITY of a wrong size"))
+            }
             frame::PRIORITY if payload.len() != 5 => Err(Wrong::Stream(Reason::FRAME_SIZE_ERROR)),
             frame::RST_STREAM => {
                 state.reset_by_peer(stream, Reason::new(number(&payload)?));
@@ -421,15 +430,16 @@ where
         into: &mut Vec<Request>,
     ) -> Result<(), Wrong> {
         let broken = |Malformed(text)| Wrong::Connection(Reason::COMPRESSION_ERROR, text);
+        if id.is_multiple_of(2) {
+            return Err(protocol("a stream of a client with an even number"));
+        }
         if id <= self.last_stream {
             let are_trailers = self.heads.trailers(block).map_err(broken)?;
+            state.receiving(id)?;
             if !is_last || !are_trailers {
                 return Err(Wrong::Stream(Reason::PROTOCOL_ERROR));
             }
             return state.received(id);
-        }
-        if id.is_multiple_of(2) {
-            return Err(protocol("a stream of a client with an even number"));
         }
         self.last_stream = id;
         let head = match self.heads.request(block).map_err(broken)? {
@@ -444,16 +454,13 @@ where
                 return Ok(());
             }
         };
-        if state.open >= self.max_streams || matches!(self.stage, Stage::Told) {
+        // Calls whose peer has cancelled them count as long as they go on.
+        let is_crowded =
+            state.open >= self.max_streams || state.streams.len() >= 2 * self.max_streams.max(BATCH);
+        if is_crowded || matches!(self.stage, Stage::Told) {
             return Err(Wrong::Stream(Reason::REFUSED_STREAM));
         }
-        let length = match head.get("content-length") {
-            None => None,
-            Some(length) => {
-                let length = std::str::from_utf8(length).ok().and_then(|length| length.parse().ok());
-                Some(length.ok_or(Wrong::Stream(Reason::PROTOCOL_ERROR))?)
-            }
-        };
+        let length = content_length(&head)?;
         if is_last && length.is_some_and(|length| length > 0) {
             return Err(Wrong::Stream(Reason::PROTOCOL_ERROR));
         }
@@ -480,12 +487,25 @@ fn protocol(text: &'static str) -> Wrong {
     Wrong::Connection(Reason::PROTOCOL_ERROR, text)
 }
 
+/// The length that a request's body will have, if its head says so: digits, and the same in all fields of the name.
+fn content_length(head: &Head) -> Result<Option<u64>, Wrong> {
+    let mut length = None;
+    for (_, value) in head.fields().filter(|(name, _)| *name == b"content-length") {
+        let digits = std::str::from_utf8(value).ok().filter(|_| value.iter().all(u8::is_ascii_digit));
+        let number = digits.and_then(|digits| digits.parse().ok());
+        let number = number.filter(|number| length.is_none_or(|length| length == *number));
+        length = Some(number.ok_or(Wrong::Stream(Reason::PROTOCOL_ERROR))?);
+    }
+    Ok(length)
+}
+
 /// A payload without its padding.
 fn unpadded(mut payload: Bytes, head: FrameHead) -> Result<Bytes, Wrong> {
     if head.has(frame::PADDED) {
-        let padding = payload.first().map_or(usize::MAX, |padding| usize::from(*padding));
-        let left = payload.len().checked_sub(1).and_then(|left| left.checked_sub(padding));
-        let left = left.ok_or(protocol("more padding than there is"))?;
+        let &[padding, ref rest @ ..] = &*payload else {
+            return Err(Wrong::Connection(Reason::FRAME_SIZE_ERROR, "padding of no length"));
+        };
+        let left = rest.len().checked_sub(padding.into()).ok_or(protocol("more padding than there is"))?;
         payload.advance(1);
         payload.truncate(left);
     }
@@ -508,6 +528,8 @@ fn take_settings(state: &mut State, head: FrameHead, payload: &[u8]) -> Result<(
     if head.has(frame::ACK) {
         return Ok(());
     }
+    // Thousands of them take no more work than one.
+    let mut window: Option<(u32, u32)> = None;
     for &[n0, n1, a, b, c, d] in settings {
         let value = u32::from_be_bytes([a, b, c, d]);
         match u16::from_be_bytes([n0, n1]) {
@@ -521,13 +543,19 @@ fn take_settings(state: &mut State, head: FrameHead, payload: &[u8]) -> Result<(
                     "SETTINGS_INITIAL_WINDOW_SIZE is too large",
                 ));
             }
-            frame::SETTINGS_INITIAL_WINDOW_SIZE => state.set_send_window(value)?,
+            frame::SETTINGS_INITIAL_WINDOW_SIZE => {
+                let highest = window.map_or(value, |(_, highest)| value.max(highest));
+                window = Some((value, highest));
+            }
             frame::SETTINGS_MAX_FRAME_SIZE if !(1 << 14..1 << 24).contains(&value) => {
                 return Err(protocol("SETTINGS_MAX_FRAME_SIZE is out of its range"));
             }
             frame::SETTINGS_MAX_FRAME_SIZE => state.max_payload = (value as usize).min(READ_BYTES),
             _ => {}
         }
+    }
+    if let Some((window, highest)) = window {
+        state.set_send_window(window, highest)?;
     }
     state.out.put(|into| frame::put_head(into, 0, frame::SETTINGS, frame::ACK, 0));
     Ok(())

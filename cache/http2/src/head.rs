@@ -192,7 +192,10 @@ impl Building {
         }
         let [method, path, scheme, _] = self.pseudo;
         let filled = |field: Option<Field>| field.is_some_and(|Field(_, from, to)| to > from);
-        if self.malformed || !filled(method) || !filled(path) || !filled(scheme) {
+        // A proxy's method has neither path nor scheme (RFC 9113, section 8.5), and this is none.
+        let is_connect =
+            method.is_some_and(|Field(_, from, to)| self.text[from as usize..to as usize] == *b"CONNECT");
+        if self.malformed || is_connect || !filled(method) || !filled(path) || !filled(scheme) {
             return Read::Malformed;
         }
         Read::Whole(Arc::new(Head {
@@ -210,8 +213,12 @@ fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(is_token)
 }
 
+/// Whether a value is one, without space around it (RFC 9113, section 8.2.1).
 fn is_value(value: &[u8]) -> bool {
-    value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+    let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    !is_space(value.first())
+        && !is_space(value.last())
+        && value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }
 
 /// Whether a field is one that HTTP/2 does not have (RFC 9113, section 8.2.2).

@@ -12,8 +12,11 @@ use crate::frame::{self, INITIAL_WINDOW, MAX_PAYLOAD, MAX_WINDOW};
 use crate::hpack::Encoder;
 use crate::output::Output;
 
-/// Bytes that wait for the socket before senders have to.
+/// Bytes of answers that wait for the socket before senders have to, and before nothing more is taken from a peer.
 const MOST_WAITING: usize = 256 * 1024;
+
+/// Streams that are known to have been reset. For those before, a peer that goes on sending is told again.
+const RESETS: usize = 1024;
 
 /// The state of one connection. Nearly all of its users run on the connection's own thread.
 pub(crate) struct Link(Mutex<State>);
@@ -48,8 +51,11 @@ pub(crate) struct State {
     pub(crate) initial_receive_window: u32,
     /// Bytes taken since the peer was last told.
     taken: u32,
-    /// Streams with something to send for which there is no room, the longest waiting first.
+    /// Streams that wait for the connection's window, or for the socket, the longest waiting first. Those that wait for
+    /// a window of their own are not among them.
     blocked: VecDeque<u32>,
+    /// Streams that this side has reset, the last [`RESETS`] of them.
+    resets: VecDeque<u32>,
     /// The connection's task, if it waits.
     pub(crate) task: Option<Waker>,
     pub(crate) is_over: bool,
@@ -110,7 +116,6 @@ pub(crate) struct Stream {
     /// All of it was.
     is_sent: bool,
     outbox: VecDeque<Bytes>,
-    outbox_bytes: usize,
     trailers: Option<Vec<(String, Vec<u8>)>>,
     send_window: i64,
     is_blocked: bool,
@@ -143,9 +148,15 @@ impl State {
             initial_receive_window: stream_window,
             taken: 0,
             blocked: VecDeque::new(),
+            resets: VecDeque::new(),
             task: None,
             is_over: false,
         }
+    }
+
+    /// Whether as much waits for the socket as may.
+    pub(crate) fn is_full(&self) -> bool {
+        self.out.len() + self.writing > MOST_WAITING
     }
 
     /// Wakes the connection's task if there is something to write.
@@ -176,7 +187,6 @@ impl State {
             is_ended: false,
             is_sent: false,
             outbox: VecDeque::new(),
-            outbox_bytes: 0,
             trailers: None,
             send_window: self.initial_send_window,
             is_blocked: false,
@@ -184,6 +194,12 @@ impl State {
             watcher: None,
         };
         self.streams.insert(id, stream);
+    }
+
+    /// The stream of this number, if its peer may still send on it.
+    pub(crate) fn receiving(&mut self, id: u32) -> Result<&mut Stream, Wrong> {
+        let stream = self.live(id).filter(|stream| !stream.is_received);
+        stream.ok_or(Wrong::Stream(Reason::STREAM_CLOSED))
     }
 
     /// The stream of this number, unless it is closed.
@@ -199,8 +215,9 @@ impl State {
         let took = self.take_data(id, length, data, is_last);
         // What nobody will take is taken already.
         match took {
-            Ok(left) => self.took(left),
-            Err(_) => self.took(length),
+            Ok(0) => {}
+            Ok(left) => self.took(id, left),
+            Err(_) => self.took_of_all(length),
         }
         if took.is_ok() && is_last {
             self.settle(id);
@@ -210,10 +227,7 @@ impl State {
 
     /// The bytes that are of no use.
     fn take_data(&mut self, id: u32, length: u32, data: Bytes, is_last: bool) -> Result<u32, Wrong> {
-        let stream = match self.streams.get_mut(&id) {
-            Some(stream) if !stream.is_closed && !stream.is_received => stream,
-            _ => return Err(Wrong::Stream(Reason::STREAM_CLOSED)),
-        };
+        let stream = self.receiving(id)?;
         let Some(window) = stream.receive_window.checked_sub(length) else {
             return Err(Wrong::Stream(Reason::FLOW_CONTROL_ERROR));
         };
@@ -223,12 +237,15 @@ impl State {
             *missing = left.ok_or(Wrong::Stream(Reason::PROTOCOL_ERROR))?;
         }
         stream.is_received = is_last;
-        let padding = length - data.len() as u32;
-        stream.taken += padding;
         if stream.is_unread {
             return Ok(length);
         }
+        let padding = length - data.len() as u32;
+        if data.is_empty() && !is_last {
+            return Ok(padding);
+        }
         match &mut stream.inbox {
+            _ if data.is_empty() => {}
             Inbox::Empty if is_last => stream.inbox = Inbox::Whole(data),
             Inbox::Part(part) => part.extend_from_slice(&data),
             _ => stream.inbox = Inbox::Part(BytesMut::from(&data[..])),
@@ -241,10 +258,7 @@ impl State {
 
     /// The peer has ended a stream, without data or with trailers.
     pub(crate) fn received(&mut self, id: u32) -> Result<(), Wrong> {
-        let stream = match self.streams.get_mut(&id) {
-            Some(stream) if !stream.is_closed && !stream.is_received => stream,
-            _ => return Err(Wrong::Stream(Reason::STREAM_CLOSED)),
-        };
+        let stream = self.receiving(id)?;
         if stream.missing.is_some_and(|missing| missing > 0) {
             return Err(Wrong::Stream(Reason::PROTOCOL_ERROR));
         }
@@ -258,7 +272,7 @@ impl State {
 
     /// The peer has reset a stream.
     pub(crate) fn reset_by_peer(&mut self, id: u32, reason: Reason) {
-        self.close(id, reason);
+        self.close(id, Some(reason));
         self.settle(id);
     }
 
@@ -284,24 +298,27 @@ impl State {
         if stream.send_window > most {
             return Err(Wrong::Stream(Reason::FLOW_CONTROL_ERROR));
         }
-        let is_blocked = stream.is_blocked;
         if let Some(sender) = stream.sender.take() {
             sender.wake();
         }
-        if is_blocked {
-            self.pump(id);
-        }
+        self.pump(id);
         Ok(())
     }
 
-    /// The peer gives each stream another window.
-    pub(crate) fn set_send_window(&mut self, window: u32) -> Result<(), Wrong> {
+    /// The peer gives each stream another window, the last of some of which `highest` was the largest.
+    pub(crate) fn set_send_window(&mut self, window: u32, highest: u32) -> Result<(), Wrong> {
+        let most = i64::from(MAX_WINDOW) - i64::from(highest) + self.initial_send_window;
         let change = i64::from(window) - self.initial_send_window;
         self.initial_send_window = window.into();
-        for stream in self.streams.values_mut() {
-            stream.send_window += change;
-            if stream.send_window > i64::from(MAX_WINDOW) {
+        for (id, stream) in self.streams.iter_mut().filter(|(_, stream)| !stream.is_closed) {
+            if stream.send_window > most {
                 return Err(Wrong::Connection(Reason::FLOW_CONTROL_ERROR, "a window grows beyond its limit"));
+            }
+            stream.send_window += change;
+            let has_waited = !stream.outbox.is_empty() || stream.sender.is_some();
+            if change > 0 && has_waited && !stream.is_blocked {
+                stream.is_blocked = true;
+                self.blocked.push_back(*id);
             }
         }
         self.unblock();
@@ -318,22 +335,33 @@ impl State {
             Inbox::Whole(bytes) => bytes,
             Inbox::Part(part) => part.freeze(),
         };
-        let length = bytes.len() as u32;
-        if !stream.is_received && !stream.is_closed {
-            stream.taken += length;
-            // Half a window at a time: neither is the peer held up nor told of each piece.
-            if stream.taken >= self.initial_receive_window / 2 {
+        self.took(id, bytes.len() as u32);
+        Some(bytes)
+    }
+
+    /// Bytes that came on a stream are of no more concern. Half a window at a time: neither is the peer held up nor told
+    /// of each piece.
+    fn took(&mut self, id: u32, bytes: u32) {
+        if self.is_over {
+            return;
+        }
+        if let Some(stream) = self.streams.get_mut(&id)
+            && !stream.is_received
+            && !stream.is_closed
+            && !stream.is_unread
+        {
+            stream.taken += bytes;
+            if stream.taken > 0 && stream.taken >= self.initial_receive_window / 2 {
                 stream.receive_window += stream.taken;
                 let taken = std::mem::take(&mut stream.taken);
                 self.out.put(|into| frame::put_number(into, frame::WINDOW_UPDATE, id, taken));
             }
         }
-        self.took(length);
-        Some(bytes)
+        self.took_of_all(bytes);
     }
 
-    /// Bytes of the connection's window are free again.
-    fn took(&mut self, bytes: u32) {
+    /// The same for the connection's window alone.
+    fn took_of_all(&mut self, bytes: u32) {
         self.taken += bytes;
         if self.taken > 0 && self.taken >= self.receive_target / 2 {
             self.receive_window += self.taken;
@@ -414,7 +442,6 @@ impl State {
             self.send_window -= length;
             self.put_data(id, data, is_last);
         } else {
-            stream.outbox_bytes += data.len();
             stream.outbox.push_back(data);
             self.pump(id);
         }
@@ -441,28 +468,33 @@ impl State {
 
     /// Bytes that would be sent at once.
     pub(crate) fn room(&mut self, id: u32) -> Result<usize, Gone> {
-        let waiting = self.out.len() + self.writing;
+        let is_full = self.is_full();
         let window = self.send_window;
         let stream = self.may_send(id)?;
-        if waiting > MOST_WAITING || !stream.outbox.is_empty() {
+        if is_full || !stream.outbox.is_empty() {
             return Ok(0);
         }
         Ok(usize::try_from(stream.send_window.min(window)).unwrap_or(0))
     }
 
-    /// Has a stream looked at when there may be room again.
+    /// Has a stream looked at when there may be room again. If its own window is what it lacks, it is without this.
     pub(crate) fn block(&mut self, id: u32) {
         if let Some(stream) = self.streams.get_mut(&id)
             && !stream.is_blocked
+            && stream.send_window > 0
         {
             stream.is_blocked = true;
             self.blocked.push_back(id);
         }
     }
 
-    /// Looks at all streams that had no room.
+    /// Looks at the streams that had no room, as long as there is some.
     pub(crate) fn unblock(&mut self) {
-        for id in std::mem::take(&mut self.blocked) {
+        for _ in 0..self.blocked.len() {
+            if self.send_window <= 0 {
+                return;
+            }
+            let Some(id) = self.blocked.pop_front() else { return };
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             stream.is_blocked = false;
             if let Some(sender) = stream.sender.take() {
@@ -488,7 +520,6 @@ impl State {
             }
             let length = piece.len() as i64;
             stream.send_window -= length;
-            stream.outbox_bytes -= piece.len();
             let is_last = stream.outbox.is_empty() && stream.is_ended && stream.trailers.is_none();
             stream.is_sent = is_last;
             self.send_window -= length;
@@ -544,23 +575,35 @@ impl State {
     pub(crate) fn reset(&mut self, id: u32, reason: Reason) {
         if self.live(id).is_some() {
             self.put_reset(id, reason);
-            self.close(id, reason);
+            self.close(id, Some(reason));
         }
         self.settle(id);
     }
 
+    /// Whether this side has reset a stream, as far as it is known: what the peer sends until it has heard of it is to
+    /// be thrown away (RFC 9113, section 5.1).
+    pub(crate) fn has_reset(&self, id: u32) -> bool {
+        self.resets.contains(&id)
+    }
+
     pub(crate) fn put_reset(&mut self, id: u32, reason: Reason) {
+        if self.resets.len() == RESETS {
+            self.resets.pop_front();
+        }
+        self.resets.push_back(id);
         self.out.put(|into| frame::put_number(into, frame::RST_STREAM, id, reason.code()));
     }
 
-    fn close(&mut self, id: u32, reason: Reason) {
+    fn close(&mut self, id: u32, reset: Option<Reason>) {
         let Some(stream) = self.live(id) else { return };
         stream.is_closed = true;
-        stream.reset = Some(reason);
+        stream.reset = reset;
         stream.outbox = VecDeque::new();
-        stream.outbox_bytes = 0;
         stream.trailers = None;
         stream.wake_all();
+        if std::mem::take(&mut stream.is_blocked) {
+            self.blocked.retain(|blocked| *blocked != id);
+        }
         self.open -= 1;
     }
 
@@ -590,8 +633,7 @@ impl State {
         }
         if !stream.is_closed {
             if stream.is_received && stream.is_sent {
-                stream.is_closed = true;
-                self.open -= 1;
+                self.close(id, None);
             } else if stream.handles == 0 && stream.is_sent {
                 // All is answered: the rest of the request is of no use (RFC 9113, section 8.1).
                 return self.reset(id, Reason::NO_ERROR);
@@ -612,7 +654,12 @@ impl State {
         self.is_over = true;
         self.task = None;
         self.out = Output::default();
-        self.streams.values_mut().for_each(Stream::wake_all);
+        self.blocked = VecDeque::new();
+        self.streams.retain(|_, stream| stream.handles > 0);
+        for stream in self.streams.values_mut() {
+            stream.outbox = VecDeque::new();
+            stream.wake_all();
+        }
     }
 }
 

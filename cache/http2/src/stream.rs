@@ -246,6 +246,7 @@ fn poll_reset(link: &Link, id: u32, cx: &mut Context<'_>) -> Poll<Gone> {
         None => Poll::Ready(Gone::Ended),
         Some(stream) => match stream.reset {
             Some(reason) => Poll::Ready(Gone::Reset(reason)),
+            None if stream.is_closed => Poll::Ready(Gone::Ended),
             None => {
                 stream.watcher = Some(cx.waker().clone());
                 Poll::Pending
