@@ -82,7 +82,7 @@ pub(crate) fn begin(
     let Request { head, body, mut respond } = request;
     let method = Method::of(path(&head));
     // Where calls wait unread, callers' cancellations are read along with them.
-    if received.is_some() && is_cancelled(&mut respond) {
+    if received.is_some() && respond.is_gone() {
         front.metrics.call_ended(method, Code::Cancelled);
         return Begun::Stranger;
     }
@@ -174,11 +174,6 @@ pub(crate) fn begin(
 fn path(head: &Head) -> &str {
     let path = head.path();
     path.split_once('?').map_or(path, |(path, _)| path)
-}
-
-/// Whether a call's caller has taken it back.
-fn is_cancelled(respond: &mut SendResponse) -> bool {
-    respond.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
 /// Checks what the headers alone decide.

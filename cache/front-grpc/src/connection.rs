@@ -1,6 +1,7 @@
 //! One HTTP/2 connection, from its preface to its GOAWAY.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -98,6 +99,7 @@ where
         subscribers: Subscribers::default(),
         sampler: Sampler::default(),
         nobody: true,
+        waiting: VecDeque::new(),
         begun: 0,
     };
     conversation.run(drain).await
@@ -136,6 +138,8 @@ struct Conversation<'a, S> {
     sampler: Sampler,
     /// Whether nobody has authenticated so far.
     nobody: bool,
+    /// Requests that wait for their turn, and since when, the oldest first.
+    waiting: VecDeque<(Request, Instant)>,
     /// Calls begun since others last had their turn.
     begun: usize,
 }
@@ -202,57 +206,110 @@ where
     /// Takes the requests that have come and begins them; false once there will be none.
     ///
     /// All requests that came together are answered together: one write of many answers costs what one write of one
-    /// does.
+    /// does. If more have come than are begun together, this server is behind: then all that has come is read, and the
+    /// newest are begun first. Those are answered while their callers wait; in turn, all would be when nobody does.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let mut batch = BATCH.take();
-        let came = self.connection.poll_requests(cx, &mut batch).map_err(other);
-        let authenticated = self.begin(&mut batch);
+        let came = loop {
+            let came = self.connection.poll_requests(cx, &mut batch).map_err(other);
+            let is_behind = !self.waiting.is_empty() || self.connection.has_more();
+            if !matches!(came, Poll::Ready(Ok(true))) || !is_behind {
+                break came;
+            }
+            self.postpone(&mut batch);
+            if self.waiting.len() >= self.most_waiting() {
+                break came;
+            }
+        };
+        let came = if self.waiting.is_empty() {
+            let received = self.received.by();
+            batch.drain(..).for_each(|request| self.begin(request, received));
+            came
+        } else {
+            self.begin_newest();
+            if came.is_pending() { Poll::Ready(Ok(true)) } else { came }
+        };
         BATCH.set(batch);
-        if authenticated {
-            self.nobody = false;
-            self.connection.widen(KNOWN_STREAM_WINDOW, KNOWN_CONNECTION_WINDOW);
-        }
         came
     }
 
-    /// Begins calls; true if the credentials of one of them stand.
-    fn begin(&mut self, batch: &mut Vec<Request>) -> bool {
-        let front = self.front;
-        let mut authenticated = false;
-        let received = self.received.by();
-        for request in batch.drain(..) {
-            if !request.head.get("content-type").is_some_and(is_grpc) {
-                authenticated |= (self.others)(request);
-                self.begun += 1;
-                continue;
-            }
-            let measured = self.sampler.begin();
-            let begun = begin(front, &mut self.last_token, &self.subscribers, received, request);
-            let mut stranger = false;
-            match (begun, measured) {
-                (Begun::Stranger, _) => continue,
-                (Begun::Answered, None) => {}
-                (Begun::Answered, Some(began)) => {
-                    front.metrics.latency.observe(Way::AtOnce, began.elapsed());
-                }
-                (Begun::Waiting(call, stage), None) => {
-                    stranger = !call.is_known();
-                    tokio::spawn(call.run(stage));
-                    self.begun += 1;
-                }
-                (Begun::Waiting(call, stage), Some(began)) => {
-                    stranger = !call.is_known();
-                    let front = front.clone();
-                    tokio::spawn(async move {
-                        call.run(stage).await;
-                        front.metrics.latency.observe(Way::Waited, began.elapsed());
-                    });
-                    self.begun += 1;
-                }
-            }
-            authenticated |= !stranger;
+    /// Has requests wait for their turn.
+    fn postpone(&mut self, batch: &mut Vec<Request>) {
+        let since = self.received.by().unwrap_or_else(Instant::now);
+        for mut request in batch.drain(..) {
+            request.body.detach();
+            self.waiting.push_back((request, since));
         }
-        authenticated
+        if self.waiting.len() >= self.most_waiting() {
+            self.waiting.retain(|(request, _)| !request.respond.is_gone());
+        }
+    }
+
+    /// Twice as many as a peer may have open: that many are read, and those looked for that it has taken back.
+    fn most_waiting(&self) -> usize {
+        2 * self.front.options.max_concurrent_streams as usize
+    }
+
+    /// Begins some of the requests that wait: the newest, and the oldest of all, so that none waits for ever.
+    fn begin_newest(&mut self) {
+        if let Some((request, since)) = self.waiting.pop_front() {
+            self.begin(request, Some(since));
+        }
+        for _ in 0..BATCH_CALLS {
+            let Some((request, since)) = self.waiting.pop_back() else { break };
+            self.begin(request, Some(since));
+        }
+        if self.waiting.is_empty() {
+            self.waiting = VecDeque::new();
+        }
+        self.begun += BATCH_CALLS;
+    }
+
+    /// Begins a call, which had come by `received`, if that is known.
+    fn begin(&mut self, request: Request, received: Option<Instant>) {
+        if !request.head.get("content-type").is_some_and(is_grpc) {
+            self.begun += 1;
+            if (self.others)(request) {
+                self.authenticated();
+            }
+            return;
+        }
+        let front = self.front;
+        let measured = self.sampler.begin();
+        let begun = begin(front, &mut self.last_token, &self.subscribers, received, request);
+        match (begun, measured) {
+            (Begun::Stranger, _) => return,
+            (Begun::Answered, None) => {}
+            (Begun::Answered, Some(began)) => {
+                front.metrics.latency.observe(Way::AtOnce, began.elapsed());
+            }
+            (Begun::Waiting(call, stage), measured) => {
+                let is_known = call.is_known();
+                self.begun += 1;
+                match measured {
+                    None => drop(tokio::spawn(call.run(stage))),
+                    Some(began) => {
+                        let front = front.clone();
+                        tokio::spawn(async move {
+                            call.run(stage).await;
+                            front.metrics.latency.observe(Way::Waited, began.elapsed());
+                        });
+                    }
+                }
+                if !is_known {
+                    return;
+                }
+            }
+        }
+        self.authenticated();
+    }
+
+    /// Somebody has shown credentials that stand.
+    fn authenticated(&mut self) {
+        if self.nobody {
+            self.nobody = false;
+            self.connection.widen(KNOWN_STREAM_WINDOW, KNOWN_CONNECTION_WINDOW);
+        }
     }
 }
 
