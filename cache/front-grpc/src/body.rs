@@ -6,7 +6,7 @@
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use h2::RecvStream;
+use kura_http2::RecvStream;
 use kura_pages::Buffer;
 use kura_wire::{Code, Status};
 
@@ -84,7 +84,6 @@ impl Body {
                 Some(Ok(chunk)) => {
                     // The window opens again as soon as a chunk is taken; the budget, not the
                     // window, bounds what is held.
-                    let _ = self.stream.flow_control().release_capacity(chunk.len());
                     self.push(chunk);
                 }
                 Some(Err(error)) => {
@@ -204,10 +203,20 @@ mod tests {
             driver.await.unwrap().unwrap();
         };
         let server = async {
-            let mut connection = h2::server::handshake(far).await.unwrap();
-            let (request, _respond) = connection.accept().await.unwrap().unwrap();
-            let mut body = Body::new(request.into_body(), 100);
-            let drive = tokio::spawn(async move { while connection.accept().await.is_some() {} });
+            let granted = kura_http2::Options {
+                max_concurrent_streams: 1,
+                max_head_bytes: 1024,
+                stream_window: 65_535,
+                connection_window: 65_535,
+            };
+            let mut connection = kura_http2::Connection::handshake(far, &granted).await.unwrap();
+            let mut requests = Vec::new();
+            poll_fn(|cx| connection.poll_requests(cx, &mut requests)).await.unwrap();
+            let request = requests.remove(0);
+            let mut body = Body::new(request.body, 100);
+            let drive = tokio::spawn(async move {
+                let _ = poll_fn(|cx| connection.poll_requests(cx, &mut requests)).await;
+            });
             let ended = poll_fn(|cx| body.poll(cx, true)).await;
             drive.abort();
             ended.err().map(|status| status.code)

@@ -10,13 +10,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::RecvStream;
-use h2::server::SendResponse;
-use http::header::{AUTHORIZATION, HeaderValue};
-use http::{HeaderMap, Request};
 use kura_base::Millis;
 use kura_commands::{Cache, Items, Lease, Session, Subscription};
 use kura_front::{Pace, Reserved};
+use kura_http2::{Head, Request, SendResponse};
 use kura_wire::{Code, Status};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -36,16 +33,16 @@ use crate::{Front, Method, batch, collection, control, leaderboard, token, topic
 /// The last token seen on a connection, who it was, and the cache they used: nearly all calls of a
 /// connection carry the same ones.
 #[derive(Default)]
-pub(crate) struct LastToken(Option<(HeaderValue, Lease)>);
+pub(crate) struct LastToken(Option<(Box<[u8]>, Lease)>);
 
 /// A call whose credentials stand.
 pub(crate) struct Call {
     front: Arc<Front>,
     method: Method,
     session: Arc<Session>,
-    headers: HeaderMap,
+    head: Arc<Head>,
     body: Body,
-    respond: SendResponse<Bytes>,
+    respond: SendResponse,
     /// Known from when the call has to wait; one that is answered at once needs no clock.
     deadline: Deadline,
     /// What its caller asked to happen to it.
@@ -80,17 +77,16 @@ pub(crate) fn begin(
     last_token: &mut LastToken,
     subscribers: &Subscribers,
     received: Option<Instant>,
-    request: Request<RecvStream>,
-    mut respond: SendResponse<Bytes>,
+    request: Request,
 ) -> Begun {
-    let (parts, body) = request.into_parts();
-    let method = Method::of(parts.uri.path());
+    let Request { head, body, mut respond } = request;
+    let method = Method::of(path(&head));
     // Where calls wait unread, callers' cancellations are read along with them.
-    if received.is_some() && is_cancelled(&mut respond) {
+    if received.is_some() && respond.is_gone() {
         front.metrics.call_ended(method, Code::Cancelled);
         return Begun::Stranger;
     }
-    let time_left = match time_left(&parts.headers, received) {
+    let time_left = match time_left(head.get("grpc-timeout"), received) {
         Ok(time_left) => time_left,
         Err(status) => {
             front.metrics.call_ended(method, status.code);
@@ -111,7 +107,7 @@ pub(crate) fn begin(
         return Begun::Stranger;
     }
     let now = front.commands.now();
-    let session = match check_head(front, last_token, method, &parts, now) {
+    let session = match check_head(front, last_token, method, &head, now) {
         Ok(session) => session,
         Err(status) => {
             front.metrics.call_ended(method, status.code);
@@ -128,7 +124,7 @@ pub(crate) fn begin(
         front: front.clone(),
         method,
         session,
-        headers: parts.headers,
+        head,
         body: Body::new(body, max_message),
         respond,
         deadline: Deadline::NEVER,
@@ -136,7 +132,7 @@ pub(crate) fn begin(
         subscribers: (method == Method::Subscribe).then(|| subscribers.clone()),
     };
     if let Some(faults) = &front.faults {
-        match faults.of(method, &call.headers) {
+        match faults.of(method, &|name| call.head.get(name)) {
             Ok(None) => {}
             Ok(Some(fault)) => {
                 call.fault = Some(Box::new(fault));
@@ -174,9 +170,10 @@ pub(crate) fn begin(
     }
 }
 
-/// Whether a call's caller has taken it back.
-fn is_cancelled(respond: &mut SendResponse<Bytes>) -> bool {
-    respond.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready()
+/// What a call is for, without a query.
+fn path(head: &Head) -> &str {
+    let path = head.path();
+    path.split_once('?').map_or(path, |(path, _)| path)
 }
 
 /// Checks what the headers alone decide.
@@ -184,21 +181,20 @@ fn check_head(
     front: &Front,
     last_token: &mut LastToken,
     method: Method,
-    parts: &http::request::Parts,
+    head: &Head,
     now: Millis,
 ) -> Result<Arc<Session>, Status> {
     match method.kind() {
         Kind::Unknown => {
-            let path = parts.uri.path();
+            let path = path(head);
             return Err(Status::new(Code::Unimplemented, format!("this server has no method {path}")));
         }
         Kind::Absent(why) => return Err(Status::new(Code::Unimplemented, why)),
         _ => {}
     }
-    static NO_TOKEN: HeaderValue = HeaderValue::from_static("");
-    let token = parts.headers.get(AUTHORIZATION).unwrap_or(&NO_TOKEN);
+    let token = head.get("authorization").unwrap_or_default();
     if let Some((last, lease)) = &last_token.0
-        && last == token
+        && **last == *token
     {
         if let Err(error) = front.commands.check_at(lease.session(), now) {
             last_token.0 = None;
@@ -206,25 +202,25 @@ fn check_head(
         }
         return Ok(lease.session().clone());
     }
-    let session = match front.commands.authenticate(token.as_bytes()) {
+    let session = match front.commands.authenticate(token) {
         Err(_) if token.is_empty() && method.kind() == Kind::Token => return Ok(front.commands.nobody()),
         other => other.map_err(|error| status(&error))?,
     };
-    last_token.0 = Some((token.clone(), Lease::new(session.clone())));
+    last_token.0 = Some((token.into(), Lease::new(session.clone())));
     Ok(session)
 }
 
 /// The cache that a call's metadata names, if its session may use it in this way.
-fn cache(front: &Front, session: &Session, headers: &HeaderMap, method: Method) -> Result<Cache, Status> {
-    let name = cache_name(headers)?;
+fn cache(front: &Front, session: &Session, head: &Head, method: Method) -> Result<Cache, Status> {
+    let name = cache_name(head)?;
     front.commands.cache(session, name, items(method)).map_err(|error| status(&error))
 }
 
-fn cache_name(headers: &HeaderMap) -> Result<&str, Status> {
-    let name = headers.get("cache").ok_or_else(|| {
+fn cache_name(head: &Head) -> Result<&str, Status> {
+    let name = head.get("cache").ok_or_else(|| {
         Status::new(Code::InvalidArgument, "the request lacks its `cache` metadata: the name of the cache")
     })?;
-    std::str::from_utf8(name.as_bytes())
+    std::str::from_utf8(name)
         .map_err(|_| Status::new(Code::InvalidArgument, "the `cache` metadata is not UTF-8"))
 }
 
@@ -317,7 +313,7 @@ impl Call {
     }
 
     fn cache(&self) -> Result<Cache, Status> {
-        cache(&self.front, &self.session, &self.headers, self.method)
+        cache(&self.front, &self.session, &self.head, self.method)
     }
 
     /// Carries out a scalar call by the connection's last token, which is this call's.
@@ -330,7 +326,7 @@ impl Call {
         let (commands, method) = (&self.front.commands, self.method);
         let cache = match &mut last_token.0 {
             Some((_, lease)) => {
-                let name = cache_name(&self.headers)?;
+                let name = cache_name(&self.head)?;
                 commands.leased(lease, name, items(method), now).map_err(|error| status(&error))?.clone()
             }
             None => self.cache()?,
@@ -431,11 +427,11 @@ impl Call {
     fn work<'a>(
         &'a mut self,
         message: &'a Bytes,
-    ) -> (&'a mut SendResponse<Bytes>, impl Future<Output = Result<Reply, Status>> + 'a) {
-        let Self { front, method, session, headers, respond, deadline, .. } = self;
+    ) -> (&'a mut SendResponse, impl Future<Output = Result<Reply, Status>> + 'a) {
+        let Self { front, method, session, head, respond, deadline, .. } = self;
         let (method, deadline) = (*method, *deadline);
         let work = async move {
-            let cache = || cache(front, session, headers, method);
+            let cache = || cache(front, session, head, method);
             match method.kind() {
                 Kind::Batch => batch::keys_exist(&front.commands, cache()?, message).await.map(Reply::Whole),
                 Kind::Scalar => {
@@ -518,7 +514,7 @@ enum Prepared {
 
 /// Does `work` as long as the caller waits for it, and drops it then.
 async fn unless_cancelled<T>(
-    respond: &mut SendResponse<Bytes>,
+    respond: &mut SendResponse,
     work: impl Future<Output = Result<T, Status>>,
 ) -> Result<T, Status> {
     tokio::select! {

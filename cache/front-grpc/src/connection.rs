@@ -1,19 +1,16 @@
 //! One HTTP/2 connection, from its preface to its GOAWAY.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use h2::RecvStream;
-use h2::server::{Connection, SendResponse};
-use http::Request;
-use http::header::CONTENT_TYPE;
 use kura_front::{DrainSignal, Received};
+use kura_http2::{Connection, Request};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
@@ -23,7 +20,6 @@ use crate::latency::{Sampler, Way};
 use crate::metadata::is_grpc;
 use crate::respond;
 use crate::subscriber::Subscribers;
-use crate::valve::{self, Valve};
 
 /// How a connection treats its peer.
 #[derive(Clone, Copy, Debug)]
@@ -45,18 +41,6 @@ const KNOWN_STREAM_WINDOW: u32 = 1024 * 1024;
 const KNOWN_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// Largest list of headers in bytes: room for a token of 4 KiB and all that SDKs send.
 const MAX_HEADERS: u32 = 16 * 1024;
-/// Streams reset by the peer that may pile up unseen. A client that cancels all its calls at
-/// once is well-behaved, so this is more than the valve lets in (h2's default is 20).
-const MAX_RESET_STREAMS: usize = 4096;
-/// Frames for streams that this side has reset, over a connection's life. Each is answered with a
-/// few bytes. A well-behaved client sends one whenever its body crosses with our early answer, so
-/// this is never reached by accident (h2's default is 1024).
-const MAX_CROSSED_STREAMS: usize = 1_000_000;
-/// What small DATA frames that are not the last of their streams may cost until they are read, at
-/// 256 bytes each: what h2 grants to a connection with the known window. A stranger's window alone
-/// would grant 512 of them, too few for a client that begins with a thousand calls at once and puts
-/// message and end into frames of their own.
-const SMALL_FRAMES: usize = KNOWN_CONNECTION_WINDOW as usize / 2;
 /// How long a peer may take for its HTTP/2 preface.
 const PREFACE: Duration = Duration::from_secs(10);
 
@@ -73,7 +57,7 @@ const STRANGER_IDLE: Duration = Duration::from_secs(60);
 const BATCH_CALLS: usize = 64;
 
 /// Takes a request that is not gRPC, and answers it in a task of its own; true if its credentials stand.
-pub type NotGrpc<'a> = dyn Fn(Request<RecvStream>, SendResponse<Bytes>) -> bool + Send + Sync + 'a;
+pub type NotGrpc<'a> = dyn Fn(Request) -> bool + Send + Sync + 'a;
 
 /// Serves one connection until it ends. Requests that are not gRPC are told so.
 ///
@@ -83,8 +67,8 @@ pub async fn serve<S>(io: S, front: Arc<Front>, drain: DrainSignal) -> io::Resul
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let tell = |_, mut respond: SendResponse<Bytes>| {
-        respond::not_grpc(&mut respond);
+    let tell = |mut request: Request| {
+        respond::not_grpc(&mut request.respond);
         false
     };
     serve_beside(io, Received::new(), front, drain, &tell).await
@@ -106,65 +90,56 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let _open = front.metrics.connections.enter();
-    let (io, valve) = Valve::new(io);
     let mut conversation = Conversation {
         connection: Box::pin(shake_hands(io, &front.options)).await?,
-        valve,
         received: &received,
         front: &front,
         others,
         last_token: LastToken::default(),
         subscribers: Subscribers::default(),
         sampler: Sampler::default(),
-        known: false,
         nobody: true,
+        waiting: VecDeque::new(),
         begun: 0,
     };
     conversation.run(drain).await
 }
 
 /// What is over soon is apart: inside, it would take its room for as long as the connection lasts.
-async fn shake_hands<S>(io: Valve<S>, options: &Options) -> io::Result<Connection<Valve<S>, Bytes>>
+async fn shake_hands<S>(io: S, options: &Options) -> io::Result<Connection<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let handshake = h2::server::Builder::new()
-        .initial_window_size(STRANGER_STREAM_WINDOW)
-        .initial_connection_window_size(STRANGER_CONNECTION_WINDOW)
-        .max_concurrent_streams(options.max_concurrent_streams)
-        .max_header_list_size(MAX_HEADERS)
-        .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
-        .max_local_error_reset_streams(Some(MAX_CROSSED_STREAMS))
-        .data_frame_budget(SMALL_FRAMES)
-        .handshake::<_, Bytes>(io);
-    timeout(PREFACE, handshake)
+    let granted = kura_http2::Options {
+        max_concurrent_streams: options.max_concurrent_streams,
+        max_head_bytes: MAX_HEADERS,
+        stream_window: STRANGER_STREAM_WINDOW,
+        connection_window: STRANGER_CONNECTION_WINDOW,
+    };
+    timeout(PREFACE, Connection::handshake(io, &granted))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no HTTP/2 preface within 10 s"))?
         .map_err(other)
 }
 
-/// A request, and where its answer goes.
-type Asked = (Request<RecvStream>, SendResponse<Bytes>);
-
 thread_local! {
     /// Requests that came together, on their way to being begun. Connections of a thread have their turns one after
     /// the other, so one list does for all, and one that is at rest holds none.
-    static BATCH: Cell<Vec<Asked>> = const { Cell::new(Vec::new()) };
+    static BATCH: Cell<Vec<Request>> = const { Cell::new(Vec::new()) };
 }
 
 struct Conversation<'a, S> {
-    connection: Connection<Valve<S>, Bytes>,
-    valve: valve::Handle,
+    connection: Connection<S>,
     received: &'a Received,
     front: &'a Arc<Front>,
     others: &'a NotGrpc<'a>,
     last_token: LastToken,
     subscribers: Subscribers,
     sampler: Sampler,
-    /// Whether the windows are those of somebody who is known.
-    known: bool,
     /// Whether nobody has authenticated so far.
     nobody: bool,
+    /// Requests that wait for their turn, and since when, the oldest first.
+    waiting: VecDeque<(Request, Instant)>,
     /// Calls begun since others last had their turn.
     begun: usize,
 }
@@ -230,80 +205,111 @@ where
 
     /// Takes the requests that have come and begins them; false once there will be none.
     ///
-    /// All requests that came together are answered together: each turn of `accept` writes what is ready, and one
-    /// write of many answers costs what one write of one does.
+    /// All requests that came together are answered together: one write of many answers costs what one write of one
+    /// does. If more have come than are begun together, this server is behind: then all that has come is read, and the
+    /// newest are begun first. Those are answered while their callers wait; in turn, all would be when nobody does.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        let Some(first) = ready!(self.poll_next(cx)) else { return Poll::Ready(Ok(false)) };
         let mut batch = BATCH.take();
-        batch.push(first.map_err(other)?);
-        while batch.len() < BATCH_CALLS {
-            match self.connection.poll_accept(cx) {
-                Poll::Ready(Some(next)) => batch.push(next.map_err(other)?),
-                Poll::Ready(None) | Poll::Pending => break,
+        let came = loop {
+            let came = self.connection.poll_requests(cx, &mut batch).map_err(other);
+            let is_behind = !self.waiting.is_empty() || self.connection.has_more();
+            if !matches!(came, Poll::Ready(Ok(true))) || !is_behind {
+                break came;
             }
-        }
-        let authenticated = self.begin(&mut batch);
+            self.postpone(&mut batch);
+            if self.waiting.len() >= self.most_waiting() {
+                break came;
+            }
+        };
+        let came = if self.waiting.is_empty() {
+            let received = self.received.by();
+            batch.drain(..).for_each(|request| self.begin(request, received));
+            came
+        } else {
+            self.begin_newest();
+            if came.is_pending() { Poll::Ready(Ok(true)) } else { came }
+        };
         BATCH.set(batch);
-        if authenticated {
-            self.nobody = false;
-            if !self.known {
-                self.connection.set_target_window_size(KNOWN_CONNECTION_WINDOW);
-                // Refused until the peer has acknowledged the first settings, which may come after
-                // its first call; the next call tries again.
-                self.known = self.connection.set_initial_window_size(KNOWN_STREAM_WINDOW).is_ok();
-            }
-        }
-        Poll::Ready(Ok(true))
+        came
     }
 
-    /// The next request. More is read from the peer once all that was read before has been taken.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Asked, h2::Error>>> {
-        loop {
-            match self.connection.poll_accept(cx) {
-                Poll::Pending if self.valve.is_shut() => self.valve.open(),
-                accepted => return accepted,
-            }
+    /// Has requests wait for their turn.
+    fn postpone(&mut self, batch: &mut Vec<Request>) {
+        let since = self.received.by().unwrap_or_else(Instant::now);
+        for mut request in batch.drain(..) {
+            request.body.detach();
+            self.waiting.push_back((request, since));
+        }
+        if self.waiting.len() >= self.most_waiting() {
+            self.waiting.retain(|(request, _)| !request.respond.is_gone());
         }
     }
 
-    /// Begins calls; true if the credentials of one of them stand.
-    fn begin(&mut self, batch: &mut Vec<Asked>) -> bool {
+    /// Twice as many as a peer may have open: that many are read, and those looked for that it has taken back.
+    fn most_waiting(&self) -> usize {
+        2 * self.front.options.max_concurrent_streams as usize
+    }
+
+    /// Begins some of the requests that wait: the newest, and the oldest of all, so that none waits for ever.
+    fn begin_newest(&mut self) {
+        if let Some((request, since)) = self.waiting.pop_front() {
+            self.begin(request, Some(since));
+        }
+        for _ in 0..BATCH_CALLS {
+            let Some((request, since)) = self.waiting.pop_back() else { break };
+            self.begin(request, Some(since));
+        }
+        if self.waiting.is_empty() {
+            self.waiting = VecDeque::new();
+        }
+        self.begun += BATCH_CALLS;
+    }
+
+    /// Begins a call, which had come by `received`, if that is known.
+    fn begin(&mut self, request: Request, received: Option<Instant>) {
+        if !request.head.get("content-type").is_some_and(is_grpc) {
+            self.begun += 1;
+            if (self.others)(request) {
+                self.authenticated();
+            }
+            return;
+        }
         let front = self.front;
-        let mut authenticated = false;
-        let received = self.received.by();
-        for (request, respond) in batch.drain(..) {
-            if !request.headers().get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes())) {
-                authenticated |= (self.others)(request, respond);
+        let measured = self.sampler.begin();
+        let begun = begin(front, &mut self.last_token, &self.subscribers, received, request);
+        match (begun, measured) {
+            (Begun::Stranger, _) => return,
+            (Begun::Answered, None) => {}
+            (Begun::Answered, Some(began)) => {
+                front.metrics.latency.observe(Way::AtOnce, began.elapsed());
+            }
+            (Begun::Waiting(call, stage), measured) => {
+                let is_known = call.is_known();
                 self.begun += 1;
-                continue;
-            }
-            let measured = self.sampler.begin();
-            let begun = begin(front, &mut self.last_token, &self.subscribers, received, request, respond);
-            let mut stranger = false;
-            match (begun, measured) {
-                (Begun::Stranger, _) => continue,
-                (Begun::Answered, None) => {}
-                (Begun::Answered, Some(began)) => {
-                    front.metrics.latency.observe(Way::AtOnce, began.elapsed());
+                match measured {
+                    None => drop(tokio::spawn(call.run(stage))),
+                    Some(began) => {
+                        let front = front.clone();
+                        tokio::spawn(async move {
+                            call.run(stage).await;
+                            front.metrics.latency.observe(Way::Waited, began.elapsed());
+                        });
+                    }
                 }
-                (Begun::Waiting(call, stage), None) => {
-                    stranger = !call.is_known();
-                    tokio::spawn(call.run(stage));
-                    self.begun += 1;
-                }
-                (Begun::Waiting(call, stage), Some(began)) => {
-                    stranger = !call.is_known();
-                    let front = front.clone();
-                    tokio::spawn(async move {
-                        call.run(stage).await;
-                        front.metrics.latency.observe(Way::Waited, began.elapsed());
-                    });
-                    self.begun += 1;
+                if !is_known {
+                    return;
                 }
             }
-            authenticated |= !stranger;
         }
-        authenticated
+        self.authenticated();
+    }
+
+    /// Somebody has shown credentials that stand.
+    fn authenticated(&mut self) {
+        if self.nobody {
+            self.nobody = false;
+            self.connection.widen(KNOWN_STREAM_WINDOW, KNOWN_CONNECTION_WINDOW);
+        }
     }
 }
 
@@ -315,6 +321,6 @@ async fn due(timer: &mut Option<Pin<Box<Sleep>>>) {
     }
 }
 
-fn other(error: h2::Error) -> io::Error {
+fn other(error: kura_http2::Error) -> io::Error {
     io::Error::other(error)
 }

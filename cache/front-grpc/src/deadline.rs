@@ -2,27 +2,27 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName};
 use kura_wire::{Code, Status};
 use tokio::time::{Instant, timeout_at};
 
 use crate::metadata::parse_timeout;
 
-static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-
 /// Less time than this is none: no call is answered within it. gRPC's libraries say `0n`, `0m` or,
 /// the C core (Python), `1n` when the deadline has passed before the call is sent.
 const LEAST: Duration = Duration::from_micros(1);
 
-/// The time that a call has left, if its headers limit it. It counts from `received`, if that is known; only then is a
+/// The time that a call has left, if its `grpc-timeout` limits it. It counts from `received`, if that is known; only then is a
 /// clock read.
 ///
 /// # Errors
 /// DEADLINE_EXCEEDED if none is left, INVALID_ARGUMENT if the header is not a timeout.
-pub(crate) fn time_left(headers: &HeaderMap, received: Option<Instant>) -> Result<Option<Duration>, Status> {
-    let Some(value) = headers.get(&GRPC_TIMEOUT) else { return Ok(None) };
+pub(crate) fn time_left(
+    timeout: Option<&[u8]>,
+    received: Option<Instant>,
+) -> Result<Option<Duration>, Status> {
+    let Some(timeout) = timeout else { return Ok(None) };
     let waited = received.map_or(Duration::ZERO, |received| received.elapsed());
-    match parse_timeout(value.as_bytes()).map(|timeout| timeout.saturating_sub(waited)) {
+    match parse_timeout(timeout).map(|timeout| timeout.saturating_sub(waited)) {
         Some(left) if left < LEAST => Err(passed()),
         Some(left) => Ok(Some(left)),
         None => Err(Status::new(

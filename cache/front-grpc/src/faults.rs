@@ -20,7 +20,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::HeaderMap;
 use kura_wire::{Code, Status};
 
 use crate::Method;
@@ -83,14 +82,17 @@ impl Fault {
     }
 }
 
+/// Finds a value of a call's metadata by its name.
+pub(crate) type Metadata<'a> = &'a dyn Fn(&str) -> Option<&'a [u8]>;
+
 impl Faults {
     /// The fault that a call asks for, if it is its turn.
     ///
     /// # Errors
     /// INVALID_ARGUMENT for metadata that cannot be understood: a test must not pass because its
     /// fault never happened.
-    pub(crate) fn of(&self, method: Method, headers: &HeaderMap) -> Result<Option<Fault>, Status> {
-        let asked = Asked::read(method, headers)?;
+    pub(crate) fn of(&self, method: Method, metadata: Metadata<'_>) -> Result<Option<Fault>, Status> {
+        let asked = Asked::read(method, metadata)?;
         let mut fault = Fault { ending: asked.ending, ..Fault::default() };
         if let Some((error, limit)) = asked.error
             && self.strikes(asked.request_id, limit, "error-count", |count| &mut count.errors)?
@@ -146,8 +148,8 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn read(method: Method, headers: &'a HeaderMap) -> Result<Self, Status> {
-        let request_id = text(headers, "request-id")?;
+    fn read(method: Method, metadata: Metadata<'a>) -> Result<Self, Status> {
+        let request_id = text(metadata, "request-id")?;
         if let Some(id) = request_id
             && id.len() > MAX_REQUEST_ID_BYTES
         {
@@ -157,20 +159,20 @@ impl<'a> Asked<'a> {
             )));
         }
         let mut asked = Self { request_id, error: None, delay: None, ending: None };
-        if let Some(code) = pair(headers, "return-error", "error-rpcs", method)? {
-            asked.error = Some((told("return-error", code, method)?, number(headers, "error-count")?));
+        if let Some(code) = pair(metadata, "return-error", "error-rpcs", method)? {
+            asked.error = Some((told("return-error", code, method)?, number(metadata, "error-count")?));
         }
         // The Go SDK's middleware for caches has another name for it.
-        let name = if headers.contains_key("delay-millis") { "delay-millis" } else { "delay-ms" };
-        if pair(headers, name, "delay-rpcs", method)?.is_some() {
-            let delay = Duration::from_millis(number(headers, name)?.unwrap_or_default());
+        let name = if metadata("delay-millis").is_some() { "delay-millis" } else { "delay-ms" };
+        if pair(metadata, name, "delay-rpcs", method)?.is_some() {
+            let delay = Duration::from_millis(number(metadata, name)?.unwrap_or_default());
             if delay > MAX_DELAY {
                 return Err(wrong(format!("{name} is over {} ms", MAX_DELAY.as_millis())));
             }
-            asked.delay = Some((delay, number(headers, "delay-count")?));
+            asked.delay = Some((delay, number(metadata, "delay-count")?));
         }
-        if let Some(code) = pair(headers, "stream-error", "stream-error-rpcs", method)? {
-            let messages = number(headers, "stream-error-message-limit")?.unwrap_or_default();
+        if let Some(code) = pair(metadata, "stream-error", "stream-error-rpcs", method)? {
+            let messages = number(metadata, "stream-error-message-limit")?.unwrap_or_default();
             asked.ending = Some(Ending { messages, status: told("stream-error", code, method)? });
         }
         Ok(asked)
@@ -179,12 +181,12 @@ impl<'a> Asked<'a> {
 
 /// What is to happen and to which calls, which go together: what, if this call is among them.
 fn pair<'a>(
-    headers: &'a HeaderMap,
+    metadata: Metadata<'a>,
     what: &'static str,
     calls: &'static str,
     method: Method,
 ) -> Result<Option<&'a str>, Status> {
-    let (value, calls_named) = match (text(headers, what)?, text(headers, calls)?) {
+    let (value, calls_named) = match (text(metadata, what)?, text(metadata, calls)?) {
         (None, None) => return Ok(None),
         (Some(value), Some(calls_named)) => (value, calls_named),
         (Some(_), None) => return Err(wrong(format!("{what} needs {calls}: which calls it is for"))),
@@ -257,14 +259,15 @@ fn told(what: &str, name: &str, method: Method) -> Result<Status, Status> {
 }
 
 /// A value; an empty one is none, because middlewares send those for what is not set.
-fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Status> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
-    let value = value.to_str().map_err(|_| wrong(format!("{name} is not ASCII")))?.trim();
+fn text<'a>(metadata: Metadata<'a>, name: &'static str) -> Result<Option<&'a str>, Status> {
+    let Some(value) = metadata(name) else { return Ok(None) };
+    let value = std::str::from_utf8(value).ok().filter(|value| value.is_ascii());
+    let value = value.ok_or_else(|| wrong(format!("{name} is not ASCII")))?.trim();
     Ok(Some(value).filter(|value| !value.is_empty()))
 }
 
-fn number(headers: &HeaderMap, name: &'static str) -> Result<Option<u64>, Status> {
-    let Some(value) = text(headers, name)? else { return Ok(None) };
+fn number(metadata: Metadata<'_>, name: &'static str) -> Result<Option<u64>, Status> {
+    let Some(value) = text(metadata, name)? else { return Ok(None) };
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let number = value.parse().ok().filter(|_| digits);
     number.map(Some).ok_or_else(|| wrong(format!("{name} is {value:?}; give a whole number from 0 on")))
@@ -276,19 +279,15 @@ fn wrong(what: String) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).try_into().unwrap(), HeaderValue::from_static(value)))
-            .collect()
+    fn of(faults: &Faults, method: Method, pairs: &[(&str, &str)]) -> Result<Option<Fault>, Status> {
+        let find = |name: &str| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.as_bytes());
+        faults.of(method, &find)
     }
 
-    fn error(faults: &Faults, method: Method, pairs: &[(&'static str, &'static str)]) -> Option<Code> {
-        let fault = faults.of(method, &headers(pairs)).unwrap();
+    fn error(faults: &Faults, method: Method, pairs: &[(&str, &str)]) -> Option<Code> {
+        let fault = of(faults, method, pairs).unwrap();
         fault.and_then(|fault| fault.error).map(|status| status.code)
     }
 
@@ -324,7 +323,7 @@ mod tests {
     #[test]
     fn delays_are_counted_apart_and_streams_end_where_they_are_told() {
         let faults = Faults::default();
-        let asked = headers(&[
+        let asked = [
             ("request-id", "a"),
             ("return-error", "internal"),
             ("error-rpcs", "get"),
@@ -335,14 +334,14 @@ mod tests {
             ("stream-error", "not-found"),
             ("stream-error-rpcs", "topic-subscribe"),
             ("stream-error-message-limit", "3"),
-        ]);
+        ];
         let delay = Some(Duration::from_millis(100));
-        let first = faults.of(Method::Get, &asked).unwrap().unwrap();
+        let first = of(&faults, Method::Get, &asked).unwrap().unwrap();
         assert_eq!((first.delay, first.error.is_some(), &first.ending), (delay, true, &None));
-        let second = faults.of(Method::Get, &asked).unwrap().unwrap();
+        let second = of(&faults, Method::Get, &asked).unwrap().unwrap();
         assert_eq!((second.delay, second.error), (delay, None));
-        assert_eq!(faults.of(Method::Get, &asked), Ok(None));
-        let ending = faults.of(Method::Subscribe, &asked).unwrap().unwrap().ending.unwrap();
+        assert_eq!(of(&faults, Method::Get, &asked), Ok(None));
+        let ending = of(&faults, Method::Subscribe, &asked).unwrap().unwrap().ending.unwrap();
         assert_eq!((ending.messages, ending.status.code), (3, Code::NotFound));
     }
 
@@ -364,7 +363,7 @@ mod tests {
             (&[("delay-ms", "600001"), ("delay-rpcs", "get")], "over 600000 ms"),
             (&[("delay-ms", "soon"), ("delay-rpcs", "get")], "delay-ms is \"soon\""),
         ] {
-            let refused = Faults::default().of(Method::Get, &headers(pairs)).unwrap_err();
+            let refused = of(&Faults::default(), Method::Get, pairs).unwrap_err();
             assert_eq!(refused.code, Code::InvalidArgument);
             assert!(refused.message.contains(part), "{part} not in {refused}");
         }

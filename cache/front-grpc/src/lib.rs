@@ -33,7 +33,6 @@ mod scalar;
 mod subscriber;
 mod token;
 mod topic;
-mod valve;
 
 use std::num::NonZero;
 use std::sync::Arc;

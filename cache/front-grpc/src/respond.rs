@@ -3,11 +3,8 @@
 use std::future::poll_fn;
 
 use bytes::Bytes;
-use h2::SendStream;
-use h2::server::SendResponse;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, HeaderName, Response, StatusCode};
 use kura_front::Patience;
+use kura_http2::{Field, Reason, SendResponse, SendStream};
 use kura_wire::{Code, Status, percent_encode};
 
 use crate::deadline::Deadline;
@@ -17,72 +14,49 @@ use crate::scalar::Answer;
 /// window, so that a peer that does not read cannot fill this server's memory.
 pub(crate) const AT_ONCE_BYTES: usize = 64 * 1024;
 
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-const ERR: HeaderName = HeaderName::from_static("err");
-const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+/// What every answer begins with.
+const OK_HEADERS: [Field<'static>; 1] = [("content-type", b"application/grpc")];
+/// What one ends with that succeeded.
+const OK_TRAILERS: [Field<'static>; 1] = [("grpc-status", b"0")];
 
-fn ok_headers() -> Response<()> {
-    let mut response = Response::new(());
-    response.headers_mut().insert(CONTENT_TYPE, GRPC);
-    response
-}
-
-fn ok_trailers() -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(1);
-    trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
-    trailers
-}
-
-fn put_status(headers: &mut HeaderMap, status: &Status) {
-    headers.insert(GRPC_STATUS, HeaderValue::from_static(status.code.as_trailer()));
-    if let Ok(message) = HeaderValue::from_str(&percent_encode(&status.message)) {
-        headers.insert(GRPC_MESSAGE, message);
-    }
+/// Gives the fields that tell a status.
+fn with_status<R>(status: &Status, give: impl FnOnce(&[Field<'_>]) -> R) -> R {
+    let message = percent_encode(&status.message);
+    let mut fields =
+        vec![("grpc-status", status.code.as_trailer().as_bytes()), ("grpc-message", message.as_bytes())];
     if let Some(err) = status.err {
-        headers.insert(ERR, HeaderValue::from_static(err));
+        fields.push(("err", err.as_bytes()));
     }
+    give(&fields)
 }
 
-/// Trailers that tell a status.
-pub(crate) fn trailers(status: &Status) -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(3);
-    put_status(&mut trailers, status);
-    trailers
+/// Ends a stream with a status behind what was sent on it.
+pub(crate) fn end_with(stream: &mut SendStream, status: &Status) {
+    // An error here means that the peer has gone: there is nobody left to tell.
+    let _ = with_status(status, |fields| stream.send_trailers(fields));
 }
 
 /// Ends a call with a status and no message.
-pub(crate) fn fail(respond: &mut SendResponse<Bytes>, status: &Status) {
-    let mut response = ok_headers();
-    put_status(response.headers_mut(), status);
-    // An error here means that the peer has gone: there is nobody left to tell.
-    let _ = respond.send_response(response, true);
+pub(crate) fn fail(respond: &mut SendResponse, status: &Status) {
+    let _ = with_status(status, |fields| respond.send_head(200, &[&OK_HEADERS, fields].concat(), true));
 }
 
 /// Answers a request that is not gRPC.
-pub(crate) fn not_grpc(respond: &mut SendResponse<Bytes>) {
-    let mut response = Response::new(());
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    if let Ok(mut stream) = respond.send_response(response, false) {
+pub(crate) fn not_grpc(respond: &mut SendResponse) {
+    const TEXT: [Field<'static>; 1] = [("content-type", b"text/plain; charset=utf-8")];
+    if let Ok(mut stream) = respond.send_head(404, &TEXT, false) {
         let _ = stream.send_data(Bytes::from_static(b"Not Found: this port speaks gRPC\n"), true);
     }
 }
 
 /// Answers a call with one small message, without waiting.
-pub(crate) fn unary_at_once(respond: &mut SendResponse<Bytes>, answer: Answer) {
-    let Ok(mut stream) = respond.send_response(ok_headers(), false) else { return };
-    let mut sent = stream.send_data(answer.head, false);
-    if let (Ok(()), Some(tail)) = (&sent, answer.tail) {
-        sent = stream.send_data(tail, false);
-    }
-    if sent.is_ok() {
-        let _ = stream.send_trailers(ok_trailers());
-    }
+pub(crate) fn unary_at_once(respond: &mut SendResponse, answer: Answer) {
+    let data = [Some(answer.head), answer.tail].into_iter().flatten();
+    let _ = respond.send_whole(200, &OK_HEADERS, data, &OK_TRAILERS);
 }
 
 /// A call's stream of answers, and what has been waited for its peer.
-pub(crate) struct Messages(SendStream<Bytes>, Patience);
+pub(crate) struct Messages(SendStream, Patience);
 
 /// The peer reset the stream, went away or stopped reading.
 #[derive(Debug)]
@@ -90,13 +64,13 @@ pub(crate) struct Gone;
 
 impl Messages {
     /// Sends the headers.
-    pub(crate) fn start(respond: &mut SendResponse<Bytes>) -> Result<Self, Gone> {
-        let stream = respond.send_response(ok_headers(), false).map_err(|_| Gone)?;
+    pub(crate) fn start(respond: &mut SendResponse) -> Result<Self, Gone> {
+        let stream = respond.send_head(200, &OK_HEADERS, false).map_err(|_| Gone)?;
         Ok(Self(stream, Patience::default()))
     }
 
     /// The stream itself, for who sends on it in another way.
-    pub(crate) fn into_stream(self) -> SendStream<Bytes> {
+    pub(crate) fn into_stream(self) -> SendStream {
         self.0
     }
 
@@ -106,14 +80,14 @@ impl Messages {
         while !bytes.is_empty() {
             stream.reserve_capacity(bytes.len().min(AT_ONCE_BYTES));
             match patience.wait(poll_fn(|cx| stream.poll_capacity(cx))).await {
-                Some(Some(Ok(room))) => {
+                Some(Ok(room)) => {
                     let chunk = bytes.split_to(room.min(bytes.len()));
                     patience.took(chunk.len());
                     stream.send_data(chunk, false).map_err(|_| Gone)?;
                 }
                 Some(_) => return Err(Gone),
                 None => {
-                    stream.send_reset(h2::Reason::CANCEL);
+                    stream.send_reset(Reason::CANCEL);
                     return Err(Gone);
                 }
             }
@@ -123,13 +97,17 @@ impl Messages {
 
     /// Ends the stream as what was to be sent on it ended.
     pub(crate) fn end(mut self, sent: Result<(), Broken>) -> Code {
-        let (code, trailers) = match sent {
-            Ok(()) => (Code::Ok, ok_trailers()),
-            Err(Broken::Status(status)) => (status.code, trailers(&status)),
-            Err(Broken::Gone) => return Code::Cancelled,
-        };
-        let _ = self.0.send_trailers(trailers);
-        code
+        match sent {
+            Ok(()) => {
+                let _ = self.0.send_trailers(&OK_TRAILERS);
+                Code::Ok
+            }
+            Err(Broken::Status(status)) => {
+                end_with(&mut self.0, &status);
+                status.code
+            }
+            Err(Broken::Gone) => Code::Cancelled,
+        }
     }
 }
 
@@ -155,7 +133,7 @@ impl From<Status> for Broken {
 
 /// Answers a call with one message of any size. Headers that are sent cannot be taken back, so a
 /// deadline that passes while the message is on its way is told in the trailers.
-pub(crate) async fn unary(respond: &mut SendResponse<Bytes>, answer: Answer, deadline: Deadline) -> Code {
+pub(crate) async fn unary(respond: &mut SendResponse, answer: Answer, deadline: Deadline) -> Code {
     if answer.len() <= AT_ONCE_BYTES {
         unary_at_once(respond, answer);
         return Code::Ok;

@@ -12,13 +12,13 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use h2::{Reason, SendStream};
 use kura_base::Millis;
 use kura_commands::{Error, Subscription};
 use kura_front::stream::STALLED;
+use kura_http2::{Reason, SendStream};
 use kura_wire::{Code, Status};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::coop::poll_proceed;
@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::status;
 use crate::faults::Ending;
-use crate::respond::{AT_ONCE_BYTES, trailers};
+use crate::respond::{AT_ONCE_BYTES, end_with};
 use crate::{Front, Method, topic};
 
 /// Messages that wait are sent together until they have so many bytes. Not only is that cheaper:
@@ -54,7 +54,7 @@ impl Subscribers {
         &self,
         front: &Arc<Front>,
         subscription: Subscription,
-        stream: SendStream<Bytes>,
+        stream: SendStream,
         ending: Option<Ending>,
     ) {
         let tasks = self.0.get_or_init(|| {
@@ -151,7 +151,7 @@ fn time_left(subscriber: &Subscriber, now: Millis) -> Option<Duration> {
 struct Subscriber {
     front: Arc<Front>,
     subscription: Subscription,
-    stream: SendStream<Bytes>,
+    stream: SendStream,
     /// What the peer has no room for yet: a message's head, or the rest of it, and what follows.
     head: Bytes,
     tail: Bytes,
@@ -177,18 +177,8 @@ impl Subscriber {
         while !(self.head.is_empty() && self.tail.is_empty()) {
             let part = if self.head.is_empty() { &mut self.tail } else { &mut self.head };
             self.stream.reserve_capacity(part.len().min(AT_ONCE_BYTES));
-            let room = match self.stream.capacity() {
-                // `poll_capacity` tells of changes only, so what is there is looked at first.
-                0 => match ready!(self.stream.poll_capacity(cx)) {
-                    Some(Ok(room)) => room,
-                    _ => return Poll::Ready(Err(Gone)),
-                },
-                room => room,
-            };
+            let room = ready!(self.stream.poll_capacity(cx)).map_err(|_| Gone)?;
             let chunk = part.split_to(room.min(part.len()));
-            if !chunk.has_remaining() {
-                continue;
-            }
             self.begun = true;
             if self.stream.send_data(chunk, false).is_err() {
                 return Poll::Ready(Err(Gone));
@@ -293,7 +283,7 @@ impl Subscriber {
         if self.begun {
             self.stream.send_reset(Reason::CANCEL);
         } else {
-            let _ = self.stream.send_trailers(trailers(status));
+            end_with(&mut self.stream, status);
         }
     }
 }

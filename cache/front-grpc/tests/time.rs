@@ -97,7 +97,7 @@ fn serve(received: Received) -> DuplexStream {
     tokio::spawn(async move {
         let _drain = drain;
         let front = Arc::new(Front::new(Arc::new(commands), options));
-        serve_beside(theirs, received, front, signal, &|_, _| panic!("all is gRPC")).await
+        serve_beside(theirs, received, front, signal, &|_| panic!("all is gRPC")).await
     });
     ours
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::RecvStream;
-use h2::server::SendResponse;
-use http::{Request, Response};
+use http::header::{HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Response, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
 use kura_front::Patience;
+use kura_http2::{Field, Gone, Head, Reason, RecvStream, Request, SendResponse, SendStream};
 
 use crate::Peer;
 use crate::content::Content;
@@ -21,14 +22,21 @@ const AT_ONCE_BYTES: usize = 64 * 1024;
 impl Peer {
     /// Answers a request, in a task of its own unless its head decides it; true if its credentials
     /// stand.
-    pub fn http2(self: &Arc<Self>, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) -> bool {
-        let (parts, body) = request.into_parts();
+    pub fn http2(self: &Arc<Self>, request: Request) -> bool {
+        let Request { head, body, mut respond } = request;
+        let parts = match parts(&head) {
+            Ok(parts) => parts,
+            Err(error) => {
+                bad_request(&mut respond, &error);
+                return false;
+            }
+        };
         let admitted = match self.admit(&parts) {
             Ok(admitted) => admitted,
             Err(refused) => {
                 // Refusals are small, so they wait for no window.
                 if let (head, Content::Whole(bytes, _)) = split(*refused)
-                    && let Ok(mut stream) = respond.send_response(head, bytes.is_empty())
+                    && let Ok(mut stream) = begin(&mut respond, &head, bytes.is_empty())
                     && !bytes.is_empty()
                 {
                     // An error here means that the peer has gone: there is nobody left to tell.
@@ -54,20 +62,51 @@ impl Peer {
     }
 }
 
+/// The head of a request as the crate of all of HTTP has it.
+fn parts(head: &Head) -> Result<Parts, http::Error> {
+    let uri = if head.authority().is_empty() {
+        head.path().parse::<Uri>()?
+    } else {
+        Uri::builder()
+            .scheme(head.scheme())
+            .authority(head.authority())
+            .path_and_query(head.path())
+            .build()?
+    };
+    let mut request =
+        http::Request::builder().method(head.method()).uri(uri).version(Version::HTTP_2).body(())?;
+    for (name, value) in head.fields() {
+        request.headers_mut().append(HeaderName::from_bytes(name)?, HeaderValue::from_bytes(value)?);
+    }
+    Ok(request.into_parts().0)
+}
+
+fn bad_request(respond: &mut SendResponse, error: &http::Error) {
+    const TEXT: [Field<'static>; 1] = [("content-type", b"text/plain; charset=utf-8")];
+    if let Ok(mut stream) = respond.send_head(400, &TEXT, false) {
+        let _ = stream.send_data(format!("Bad Request: {error}\n").into(), true);
+    }
+}
+
+fn begin(respond: &mut SendResponse, head: &Response<()>, is_last: bool) -> Result<SendStream, Gone> {
+    let fields = head.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    respond.send_head(head.status().as_u16(), &fields.collect::<Vec<_>>(), is_last)
+}
+
 fn split(response: Response<Content>) -> (Response<()>, Content) {
     let (parts, content) = response.into_parts();
     (Response::from_parts(parts, ()), content)
 }
 
 /// Sends an answer as the peer's window allows. Errors mean that the peer has gone.
-async fn send(respond: &mut SendResponse<Bytes>, answer: Response<Content>) {
+async fn send(respond: &mut SendResponse, answer: Response<Content>) {
     let (head, content) = split(answer);
     let mut content = pin!(content);
     if content.is_end_stream() {
-        let _ = respond.send_response(head, true);
+        let _ = begin(respond, &head, true);
         return;
     }
-    let Ok(mut stream) = respond.send_response(head, false) else { return };
+    let Ok(mut stream) = begin(respond, &head, false) else { return };
     let mut patience = Patience::default();
     loop {
         let frame = tokio::select! {
@@ -84,7 +123,7 @@ async fn send(respond: &mut SendResponse<Bytes>, answer: Response<Content>) {
         while !bytes.is_empty() {
             stream.reserve_capacity(bytes.len().min(AT_ONCE_BYTES));
             match patience.wait(poll_fn(|cx| stream.poll_capacity(cx))).await {
-                Some(Some(Ok(room))) => {
+                Some(Ok(room)) => {
                     let piece = bytes.split_to(room.min(bytes.len()));
                     patience.took(piece.len());
                     if stream.send_data(piece, false).is_err() {
@@ -92,7 +131,7 @@ async fn send(respond: &mut SendResponse<Bytes>, answer: Response<Content>) {
                     }
                 }
                 Some(_) => return,
-                None => return stream.send_reset(h2::Reason::CANCEL),
+                None => return stream.send_reset(Reason::CANCEL),
             }
         }
     }
@@ -106,7 +145,7 @@ struct Incoming {
 }
 
 impl Incoming {
-    fn new(parts: &http::request::Parts, stream: RecvStream) -> Self {
+    fn new(parts: &Parts, stream: RecvStream) -> Self {
         let length = if stream.is_end_stream() {
             Some(0)
         } else {
@@ -119,19 +158,14 @@ impl Incoming {
 
 impl Body for Incoming {
     type Data = Bytes;
-    type Error = h2::Error;
+    type Error = Gone;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Gone>>> {
         let next = ready!(self.stream.poll_data(cx));
-        Poll::Ready(next.map(|data| {
-            let data = data?;
-            // The window opens again as soon as a chunk is taken; the reader bounds what is held.
-            let _ = self.stream.flow_control().release_capacity(data.len());
-            Ok(Frame::data(data))
-        }))
+        Poll::Ready(next.map(|data| data.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -59,6 +59,8 @@ pub struct Connection<S> {
     input: Bytes,
     /// Whether that is a copy of its own.
     is_input_apart: bool,
+    /// Whether the last reading filled its room, so that more may be there.
+    is_behind: bool,
     /// What is being written.
     writing: Output,
     heads: Heads,
@@ -116,6 +118,7 @@ where
             link: Arc::new(Link::new(state)),
             input: Bytes::new(),
             is_input_apart: true,
+            is_behind: false,
             writing: Output::default(),
             heads: Heads::new(options.max_head_bytes as usize),
             block: None,
@@ -201,6 +204,12 @@ where
         }
     }
 
+    /// Whether more has come than was taken, as far as it is known without reading.
+    pub fn has_more(&self) -> bool {
+        self.is_behind
+            || FrameHead::read(&self.input).is_some_and(|head| self.input.len() >= HEAD_BYTES + head.length)
+    }
+
     /// Asks the peer to open no more streams; once all are closed, the connection is over.
     pub fn graceful_shutdown(&mut self) {
         if !matches!(self.stage, Stage::Open) {
@@ -256,6 +265,7 @@ where
         buffer.extend_from_slice(&self.input);
         let room = buffer.capacity() - buffer.len();
         let read = pin!(self.io.read_buf(&mut (&mut buffer).limit(room))).poll(cx);
+        self.is_behind = matches!(read, Poll::Ready(Ok(read)) if read == room);
         match &read {
             Poll::Ready(Ok(read)) if *read > 0 => self.input = buffer.split().freeze(),
             _ => {

@@ -74,6 +74,13 @@ impl RecvStream {
 }
 
 impl RecvStream {
+    /// Copies what is here of it, so that it does not keep what else was read with it: for a request that is to wait.
+    pub fn detach(&mut self) {
+        if let Some(whole) = &mut self.whole {
+            *whole = Bytes::copy_from_slice(whole);
+        }
+    }
+
     /// Takes a body that has come with its head, so that the stream need not be asked for it.
     pub(crate) fn take_whole(&mut self, state: &mut State) {
         let Some(stream) = state.streams.get_mut(&self.id) else { return };
@@ -144,6 +151,12 @@ impl SendResponse {
         state.send_trailers(self.id, trailers)?;
         state.wake();
         Ok(())
+    }
+
+    /// Whether nothing more can be sent.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.link.lock().may_send(self.id).is_err()
     }
 
     /// Ready when nothing more can be sent.

@@ -60,8 +60,7 @@ impl Fronts {
         // Most connections speak gRPC alone.
         let peer = OnceLock::new();
         let told = drain.clone();
-        let others =
-            |request, respond| peer.get_or_init(|| Arc::new(self.peer(&told))).http2(request, respond);
+        let others = |request| peer.get_or_init(|| Arc::new(self.peer(&told))).http2(request);
         serve_beside(io, received, self.grpc.clone(), drain, &others).await
     }
 
