@@ -245,9 +245,9 @@ where
         }
     }
 
-    /// Twice as many as a peer may have open: that many are read, and those looked for that it has taken back.
+    /// Half as many again as a peer may have open: with so many, those are looked for that it has taken back.
     fn most_waiting(&self) -> usize {
-        2 * self.front.options.max_concurrent_streams as usize
+        self.front.options.max_concurrent_streams as usize * 3 / 2
     }
 
     /// Begins some of the requests that wait: the newest, and the oldest of all, so that none waits for ever.
