@@ -24,6 +24,9 @@ const READ_BYTES: usize = 64 * 1024;
 /// Requests taken before the first of them is answered.
 const BATCH: usize = 64;
 
+/// Calls whose handles are held, cancelled ones among them, for each stream that may be open.
+const HELD: usize = 4;
+
 /// Pieces of a header block. Nobody needs more for what [`Options::max_head_bytes`] allows.
 const MAX_FRAGMENTS: usize = 32;
 
@@ -62,7 +65,7 @@ pub struct Connection<S> {
     /// Whether the last reading filled its room, so that more may be there.
     is_behind: bool,
     /// What is being written.
-    writing: Output,
+    pub(crate) writing: Output,
     heads: Heads,
     block: Option<Block>,
     max_streams: usize,
@@ -468,9 +471,8 @@ where
                 return Ok(());
             }
         };
-        // Calls whose peer has cancelled them count as long as they go on.
         let is_crowded =
-            state.open >= self.max_streams || state.streams.len() >= 2 * self.max_streams.max(BATCH);
+            state.open >= self.max_streams || state.streams.len() >= HELD * self.max_streams.max(BATCH);
         if is_crowded || matches!(self.stage, Stage::Told) {
             return Err(Wrong::Stream(Reason::REFUSED_STREAM));
         }
