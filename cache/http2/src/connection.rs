@@ -43,9 +43,9 @@ pub struct Options {
     pub max_concurrent_streams: u32,
     /// Bytes of a head, each field counting 32 beside its own.
     pub max_head_bytes: u32,
-    /// Bytes of a body that may wait here.
+    /// Bytes of a body that may wait here: at most the protocol's 2,147,483,647.
     pub stream_window: u32,
-    /// Bytes of all bodies that may: at least the protocol's 65,535.
+    /// Bytes of all bodies that may: at least the protocol's 65,535, and as much at most.
     pub connection_window: u32,
 }
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use kura_http2::{Connection, Error, Options, Reason, Request};
 use support::raw::*;
 use support::{OPTIONS, echo, hold, pattern, read, serve, soon, write};
-use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
 type Served = JoinHandle<Result<(), Error>>;
@@ -849,6 +849,34 @@ async fn a_peer_that_does_not_read_is_not_read_from() {
         ended += u32::from(matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0);
     }
     assert_eq!(calls.load(Relaxed), CALLS as usize);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_asks_and_does_not_listen_is_held_back() {
+    // Each answer is as long as its question.
+    for question in [frame(PING, 0, 0, &[7; 8]), settings(&[])] {
+        let (near, far) = duplex(64 * 1024);
+        let _served = tokio::spawn(serve(far, OPTIONS, answer));
+        let mut raw = Raw::begin(near, &[]).await;
+        // As much as goes in without an answer being read.
+        let (mut sent, most) = (0, 8 << 20);
+        let asked = question.repeat(1000);
+        while sent < most {
+            let from = sent % question.len();
+            let write = raw.io.write(&asked[from..]);
+            let Ok(written) = tokio::time::timeout(Duration::from_secs(1), write).await else { break };
+            sent += written.unwrap();
+        }
+        // Both directions of the pipe, what waits for the socket, and what was read along.
+        assert!(sent < 1 << 20, "{sent}");
+        let missing = &question[sent % question.len()..];
+        let (mut reading, mut writing) = tokio::io::split(raw.io);
+        let mut read = vec![0; sent + missing.len()];
+        let (read, written) =
+            soon(async { tokio::join!(reading.read_exact(&mut read), writing.write_all(missing)) }).await;
+        written.unwrap();
+        read.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
