@@ -24,6 +24,9 @@ const READ_BYTES: usize = 64 * 1024;
 /// Requests taken before the first of them is answered.
 const BATCH: usize = 64;
 
+/// Calls whose handles are held, cancelled ones among them, for each stream that may be open.
+const HELD: usize = 4;
+
 /// Pieces of a header block. Nobody needs more for what [`Options::max_head_bytes`] allows.
 const MAX_FRAGMENTS: usize = 32;
 
@@ -40,9 +43,9 @@ pub struct Options {
     pub max_concurrent_streams: u32,
     /// Bytes of a head, each field counting 32 beside its own.
     pub max_head_bytes: u32,
-    /// Bytes of a body that may wait here.
+    /// Bytes of a body that may wait here: at most the protocol's 2,147,483,647.
     pub stream_window: u32,
-    /// Bytes of all bodies that may: at least the protocol's 65,535.
+    /// Bytes of all bodies that may: at least the protocol's 65,535, and as much at most.
     pub connection_window: u32,
 }
 
@@ -62,7 +65,7 @@ pub struct Connection<S> {
     /// Whether the last reading filled its room, so that more may be there.
     is_behind: bool,
     /// What is being written.
-    writing: Output,
+    pub(crate) writing: Output,
     heads: Heads,
     block: Option<Block>,
     max_streams: usize,
@@ -468,9 +471,8 @@ where
                 return Ok(());
             }
         };
-        // Calls whose peer has cancelled them count as long as they go on.
         let is_crowded =
-            state.open >= self.max_streams || state.streams.len() >= 2 * self.max_streams.max(BATCH);
+            state.open >= self.max_streams || state.streams.len() >= HELD * self.max_streams.max(BATCH);
         if is_crowded || matches!(self.stage, Stage::Told) {
             return Err(Wrong::Stream(Reason::REFUSED_STREAM));
         }

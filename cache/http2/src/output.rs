@@ -108,3 +108,11 @@ impl Output {
         }
     }
 }
+
+#[cfg(test)]
+impl Output {
+    /// Whether it has no room.
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.large.capacity() == 0 && self.small.capacity() == 0
+    }
+}

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use kura_http2::{Connection, Error, Options, Reason, Request};
 use support::raw::*;
 use support::{OPTIONS, echo, hold, pattern, read, serve, soon, write};
-use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
 type Served = JoinHandle<Result<(), Error>>;
@@ -712,13 +712,98 @@ async fn a_hundred_thousand_streams_that_are_cancelled_at_once_change_nothing() 
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_go_on_after_they_were_cancelled_are_counted() {
-    let (mut raw, _served) = begun_with(&[], Options { max_concurrent_streams: 100, ..OPTIONS }).await;
-    let mut refused = 0;
-    for stream in (1..).step_by(2).take(1000) {
-        raw.send(&[headers(stream, END_STREAM, &post("/stuck")), reset(stream, CANCEL)].concat()).await;
-        refused += raw.settled().await.len();
+    // By the peer, or by what it makes the server do.
+    for cancelled in [|id| reset(id, CANCEL), |id| window_update(id, 0)] {
+        let (mut raw, _served) = begun_with(&[], Options { max_concurrent_streams: 100, ..OPTIONS }).await;
+        let mut refused = 0;
+        for stream in (1..).step_by(2).take(1000) {
+            raw.send(&[headers(stream, END_STREAM, &post("/stuck")), cancelled(stream)].concat()).await;
+            let came = raw.settled().await;
+            refused += came.iter().filter(|frame| frame.number() == REFUSED_STREAM).count();
+        }
+        assert_eq!(refused, 1000 - 400);
     }
-    assert_eq!(refused, 1000 - 200);
+}
+
+/// Does something to a connection when its first request comes, and holds all of them.
+fn changed(change: fn(&mut Connection<DuplexStream>)) -> (DuplexStream, Served) {
+    let (near, far) = duplex(1 << 20);
+    let served = tokio::spawn(async move {
+        let mut connection = Connection::handshake(far, &OPTIONS).await?;
+        let (mut requests, mut held) = (Vec::new(), 0);
+        while poll_fn(|cx| connection.poll_requests(cx, &mut requests)).await? {
+            for request in requests.drain(..) {
+                if held == 0 {
+                    change(&mut connection);
+                }
+                held += 1;
+                tokio::spawn(answer(request));
+            }
+        }
+        Ok(())
+    });
+    (near, served)
+}
+
+#[tokio::test(start_paused = true)]
+async fn windows_that_are_widened_hold_for_streams_that_are_open() {
+    let (near, _served) = changed(|connection| connection.widen(100_000, 500_000));
+    let mut raw = Raw::begin(near, &[]).await;
+    raw.send(&open(1)).await;
+    let came = [raw.settled().await, raw.settled().await].concat();
+    assert_eq!(
+        came[0].payload,
+        [&INITIAL_WINDOW_SIZE.to_be_bytes()[..], &100_000_u32.to_be_bytes()].concat()
+    );
+    assert_eq!((came[1].kind, came[1].stream, came[1].number()), (WINDOW_UPDATE, 0, 500_000 - 256 * 1024));
+    raw.send(&frame(SETTINGS, ACK, 0, &[])).await;
+    for stream in [1, 3, 5, 7] {
+        if stream > 1 {
+            raw.send(&open(stream)).await;
+        }
+        raw.send(&frame(DATA, 0, stream, &[0; 10_000]).repeat(10)).await;
+        assert_eq!(raw.settled().await, []);
+    }
+    raw.send(&frame(DATA, 0, 1, &[0])).await;
+    let came = raw.settled().await;
+    assert_eq!((came[0].stream, came[0].number()), (1, FLOW_CONTROL_ERROR));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_farewell_is_told_twice_and_waits_for_calls_that_are_open() {
+    let (near, served) = changed(Connection::graceful_shutdown);
+    let mut raw = Raw::begin(near, &[]).await;
+    raw.send(&headers(1, 0, &post("/echo"))).await;
+    let (goaway, ping) = (raw.next().await.unwrap(), raw.next().await.unwrap());
+    assert_eq!((goaway.kind, goaway.payload[..4].to_vec()), (GOAWAY, vec![0x7f, 0xff, 0xff, 0xff]));
+    assert_eq!((goaway.number(), ping.kind, ping.flags), (NO_ERROR, PING, 0));
+    // What was on its way is served, and another's answer to a PING is not the one that is waited for.
+    raw.send(&[frame(PING, ACK, 0, &[0; 8]), headers(3, END_STREAM, &post("/echo"))].concat()).await;
+    assert_eq!(raw.answer(3).await[0].kind, HEADERS);
+    raw.send(&[frame(PING, ACK, 0, &ping.payload), headers(5, END_STREAM, &post("/echo"))].concat()).await;
+    let (goaway, refused) = (raw.next().await.unwrap(), raw.next().await.unwrap());
+    assert_eq!(
+        (goaway.kind, goaway.payload[..4].to_vec(), goaway.number()),
+        (GOAWAY, vec![0, 0, 0, 3], NO_ERROR)
+    );
+    assert_eq!((refused.stream, refused.number()), (5, REFUSED_STREAM));
+    raw.send(&frame(DATA, END_STREAM, 1, b"the last")).await;
+    assert_eq!(body(&raw.rest().await), b"the last");
+    soon(served).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_may_send_by_the_initial_window_until_it_has_read_the_settings() {
+    let (mut raw, _served) = silent(Options { stream_window: 1000, ..OPTIONS });
+    raw.send(&[PREFACE, &settings(&[]), &open(1), &frame(DATA, 0, 1, &[0; 10_000]).repeat(6)].concat()).await;
+    assert!(raw.settled().await.iter().all(|frame| frame.kind != RST_STREAM));
+    // From then on it is below nothing.
+    raw.send(&[frame(SETTINGS, ACK, 0, &[]), open(3), frame(DATA, 0, 3, &[0; 1000])].concat()).await;
+    assert_eq!(raw.settled().await, []);
+    raw.send(&[frame(DATA, 0, 1, &[0]), frame(DATA, 0, 3, &[0])].concat()).await;
+    let came = raw.settled().await;
+    let resets: Vec<_> = came.iter().map(|frame| (frame.stream, frame.number())).collect();
+    assert_eq!(resets, [(1, FLOW_CONTROL_ERROR), (3, FLOW_CONTROL_ERROR)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -761,6 +846,34 @@ async fn a_peer_that_does_not_read_is_not_read_from() {
         ended += u32::from(matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0);
     }
     assert_eq!(calls.load(Relaxed), CALLS as usize);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_asks_and_does_not_listen_is_held_back() {
+    // Each answer is as long as its question.
+    for question in [frame(PING, 0, 0, &[7; 8]), settings(&[])] {
+        let (near, far) = duplex(64 * 1024);
+        let _served = tokio::spawn(serve(far, OPTIONS, answer));
+        let mut raw = Raw::begin(near, &[]).await;
+        // As much as goes in without an answer being read.
+        let (mut sent, most) = (0, 8 << 20);
+        let asked = question.repeat(1000);
+        while sent < most {
+            let from = sent % question.len();
+            let write = raw.io.write(&asked[from..]);
+            let Ok(written) = tokio::time::timeout(Duration::from_secs(1), write).await else { break };
+            sent += written.unwrap();
+        }
+        // Both directions of the pipe, what waits for the socket, and what was read along.
+        assert!(sent < 1 << 20, "{sent}");
+        let missing = &question[sent % question.len()..];
+        let (mut reading, mut writing) = tokio::io::split(raw.io);
+        let mut read = vec![0; sent + missing.len()];
+        let (read, written) =
+            soon(async { tokio::join!(reading.read_exact(&mut read), writing.write_all(missing)) }).await;
+        written.unwrap();
+        read.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -263,6 +263,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn any_block_is_decoded_or_refused_and_the_table_stays_as_small_as_granted(
             blocks in prop::collection::vec(pieces(), 1..8),

@@ -194,6 +194,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_coded_is_decoded(text in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut bytes = coded(text.iter().map(|byte| code_of(*byte)));
