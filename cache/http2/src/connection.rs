@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::error::{Error, Reason};
 use crate::frame::{self, HEAD_BYTES, Head as FrameHead, INITIAL_WINDOW, MAX_PAYLOAD, MAX_WINDOW};
-use crate::head::{Head, Heads, Read};
+use crate::head::{Heads, Read};
 use crate::hpack::Malformed;
 use crate::output::Output;
 use crate::state::{Link, State, Wrong};
@@ -476,7 +476,7 @@ where
         if is_crowded || matches!(self.stage, Stage::Told) {
             return Err(Wrong::Stream(Reason::REFUSED_STREAM));
         }
-        let length = content_length(&head)?;
+        let length = head.content_length();
         if is_last && length.is_some_and(|length| length > 0) {
             return Err(Wrong::Stream(Reason::PROTOCOL_ERROR));
         }
@@ -501,18 +501,6 @@ impl<S> Drop for Connection<S> {
 
 fn protocol(text: &'static str) -> Wrong {
     Wrong::Connection(Reason::PROTOCOL_ERROR, text)
-}
-
-/// The length that a request's body will have, if its head says so: digits, and the same in all fields of the name.
-fn content_length(head: &Head) -> Result<Option<u64>, Wrong> {
-    let mut length = None;
-    for (_, value) in head.fields().filter(|(name, _)| *name == b"content-length") {
-        let digits = std::str::from_utf8(value).ok().filter(|_| value.iter().all(u8::is_ascii_digit));
-        let number = digits.and_then(|digits| digits.parse().ok());
-        let number = number.filter(|number| length.is_none_or(|length| length == *number));
-        length = Some(number.ok_or(Wrong::Stream(Reason::PROTOCOL_ERROR))?);
-    }
-    Ok(length)
 }
 
 /// A payload without its padding.

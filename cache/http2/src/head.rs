@@ -11,8 +11,11 @@ pub struct Head {
     /// Names and values behind one another.
     text: Box<[u8]>,
     fields: Box<[Field]>,
-    /// What begins with a colon, in the order of [`PSEUDO`].
-    pseudo: [Option<Field>; PSEUDO.len()],
+    /// The values of what begins with a colon, and where they are, in the order of [`PSEUDO`].
+    line: Box<str>,
+    pseudo: [Option<Span>; PSEUDO.len()],
+    /// The length of the body, if it is told.
+    length: Option<u64>,
 }
 
 const PSEUDO: [&[u8]; 4] = [b":method", b":path", b":scheme", b":authority"];
@@ -20,6 +23,10 @@ const PSEUDO: [&[u8]; 4] = [b":method", b":path", b":scheme", b":authority"];
 /// Where the name begins, the value begins, and the value ends.
 #[derive(Clone, Copy, Debug)]
 struct Field(u32, u32, u32);
+
+/// Where a value begins and ends.
+#[derive(Clone, Copy, Debug)]
+struct Span(u32, u32);
 
 impl Head {
     /// `:method`.
@@ -57,14 +64,17 @@ impl Head {
         self.fields.iter().map(|field| (self.span(field.0, field.1), self.span(field.1, field.2)))
     }
 
+    pub(crate) fn content_length(&self) -> Option<u64> {
+        self.length
+    }
+
     fn span(&self, from: u32, to: u32) -> &[u8] {
         self.text.get(from as usize..to as usize).unwrap_or_default()
     }
 
-    /// They were found to be UTF-8.
     fn pseudo(&self, which: usize) -> &str {
-        let value = self.pseudo[which].map_or(&[][..], |field| self.span(field.1, field.2));
-        std::str::from_utf8(value).unwrap_or_default()
+        let value = self.pseudo[which].and_then(|Span(from, to)| self.line.get(from as usize..to as usize));
+        value.unwrap_or_default()
     }
 }
 
@@ -151,7 +161,9 @@ impl Heads {
 struct Building {
     text: Vec<u8>,
     fields: Vec<Field>,
-    pseudo: [Option<Field>; PSEUDO.len()],
+    line: String,
+    pseudo: [Option<Span>; PSEUDO.len()],
+    length: Option<u64>,
     /// Bytes that may still come.
     left: usize,
     malformed: bool,
@@ -168,23 +180,39 @@ impl Building {
             return;
         };
         self.left = left;
+        self.malformed = !is_value(value)
+            || if name.first() == Some(&b':') { !self.pseudo(name, value) } else { !self.field(name, value) };
+    }
+
+    /// Takes a field; whether it is one.
+    fn field(&mut self, name: &[u8], value: &[u8]) -> bool {
         let begin = self.text.len() as u32;
         self.text.extend_from_slice(name);
         self.text.extend_from_slice(value);
-        let field = Field(begin, begin + name.len() as u32, self.text.len() as u32);
-        if name.first() != Some(&b':') {
-            self.malformed = !is_name(name) || !is_value(value) || is_of_connection(name, value);
-            self.fields.push(field);
-            return;
-        }
-        let place = PSEUDO.iter().position(|pseudo| *pseudo == name).map(|which| &mut self.pseudo[which]);
-        match place {
-            // Each once, and before all others.
-            Some(place @ None) if self.fields.is_empty() && is_value(value) && value.is_ascii() => {
-                *place = Some(field);
+        self.fields.push(Field(begin, begin + name.len() as u32, self.text.len() as u32));
+        if name == b"content-length" {
+            // Digits, and the same in all fields of the name.
+            let digits = std::str::from_utf8(value).ok().filter(|_| value.iter().all(u8::is_ascii_digit));
+            let length = digits.and_then(|digits| digits.parse().ok());
+            if length.is_none() || self.length.is_some_and(|before| Some(before) != length) {
+                return false;
             }
-            _ => self.malformed = true,
+            self.length = length;
         }
+        is_name(name) && !is_of_connection(name, value)
+    }
+
+    /// Takes what begins with a colon, each once and before all fields; whether it is such.
+    fn pseudo(&mut self, name: &[u8], value: &[u8]) -> bool {
+        let place = PSEUDO.iter().position(|pseudo| *pseudo == name).map(|which| &mut self.pseudo[which]);
+        let value = std::str::from_utf8(value).ok().filter(|value| value.is_ascii());
+        let (Some(place @ None), Some(value), true) = (place, value, self.fields.is_empty()) else {
+            return false;
+        };
+        let begin = self.line.len() as u32;
+        self.line.push_str(value);
+        *place = Some(Span(begin, self.line.len() as u32));
+        true
     }
 
     fn finish(self) -> Read {
@@ -192,17 +220,19 @@ impl Building {
             return Read::TooLarge;
         }
         let [method, path, scheme, _] = self.pseudo;
-        let filled = |field: Option<Field>| field.is_some_and(|Field(_, from, to)| to > from);
+        let filled = |value: Option<Span>| value.is_some_and(|Span(from, to)| to > from);
         // A proxy's method has neither path nor scheme (RFC 9113, section 8.5), and this is none.
         let is_connect =
-            method.is_some_and(|Field(_, from, to)| self.text[from as usize..to as usize] == *b"CONNECT");
+            method.is_some_and(|Span(from, to)| self.line.get(from as usize..to as usize) == Some("CONNECT"));
         if self.malformed || is_connect || !filled(method) || !filled(path) || !filled(scheme) {
             return Read::Malformed;
         }
         Read::Whole(Arc::new(Head {
             text: self.text.into_boxed_slice(),
             fields: self.fields.into_boxed_slice(),
+            line: self.line.into_boxed_str(),
             pseudo: self.pseudo,
+            length: self.length,
         }))
     }
 }
