@@ -346,23 +346,25 @@ impl State {
             Inbox::Whole(bytes) => bytes,
             Inbox::Part(part) => part.freeze(),
         };
-        self.took(id, bytes.len() as u32);
+        let length = bytes.len() as u32;
+        if stream.is_received {
+            self.took_of_all(length)
+        } else {
+            self.took(id, length)
+        }
         Some(bytes)
     }
 
     /// Bytes that came on a stream are of no more concern. Half a window at a time: neither is the peer held up nor told
     /// of each piece.
     fn took(&mut self, id: u32, bytes: u32) {
-        if self.is_over {
-            return;
-        }
         if let Some(stream) = self.streams.get_mut(&id)
             && !stream.is_received
             && !stream.is_closed
             && !stream.is_unread
         {
             stream.taken += bytes;
-            if stream.taken > 0 && stream.taken >= self.initial_receive_window / 2 {
+            if !self.is_over && stream.taken > 0 && stream.taken >= self.initial_receive_window / 2 {
                 stream.receive_window += i64::from(stream.taken);
                 let taken = std::mem::take(&mut stream.taken);
                 self.out.put(|into| frame::put_number(into, frame::WINDOW_UPDATE, id, taken));
@@ -374,7 +376,7 @@ impl State {
     /// The same for the connection's window alone.
     fn took_of_all(&mut self, bytes: u32) {
         self.taken += bytes;
-        if self.taken > 0 && self.taken >= self.receive_target / 2 {
+        if !self.is_over && self.taken > 0 && self.taken >= self.receive_target / 2 {
             self.receive_window += self.taken;
             let taken = std::mem::take(&mut self.taken);
             self.out.put(|into| frame::put_number(into, frame::WINDOW_UPDATE, 0, taken));
