@@ -29,15 +29,16 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         &["kura-base", "kura-engine", "kura-store", "kura-tokens"],
         "the only one to see the store, whose commands and answers are the engine's",
     ),
+    ("kura-http2", &[], "a protocol, whoever is served over it"),
     ("kura-front", &["kura-wire"], "bounds that all front ends share; no protocol, no command"),
     (
         "kura-front-grpc",
-        &["kura-base", "kura-wire", "kura-commands", "kura-front", "kura-pages"],
+        &["kura-base", "kura-wire", "kura-commands", "kura-front", "kura-http2", "kura-pages"],
         "a front end sees commands only",
     ),
     (
         "kura-front-http",
-        &["kura-base", "kura-wire", "kura-commands", "kura-front", "kura-pages"],
+        &["kura-base", "kura-wire", "kura-commands", "kura-front", "kura-http2", "kura-pages"],
         "a front end sees commands only",
     ),
     (

@@ -11,15 +11,16 @@ use std::time::Duration;
 
 use kura_front::{DrainSignal, Received};
 use kura_http2::{Connection, Request};
+use kura_wire::Code;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use crate::Front;
 use crate::call::{Begun, LastToken, begin};
 use crate::latency::{Sampler, Way};
 use crate::metadata::is_grpc;
 use crate::respond;
 use crate::subscriber::Subscribers;
+use crate::{Front, Method};
 
 /// How a connection treats its peer.
 #[derive(Clone, Copy, Debug)]
@@ -241,13 +242,14 @@ where
             self.waiting.push_back((request, since));
         }
         if self.waiting.len() >= self.most_waiting() {
-            self.waiting.retain(|(request, _)| !request.respond.is_gone());
+            let front = self.front;
+            self.waiting.retain(|(request, _)| !is_taken_back(front, request));
         }
     }
 
-    /// Twice as many as a peer may have open: that many are read, and those looked for that it has taken back.
+    /// Half as many again as a peer may have open: with so many, those are looked for that it has taken back.
     fn most_waiting(&self) -> usize {
-        2 * self.front.options.max_concurrent_streams as usize
+        self.front.options.max_concurrent_streams as usize * 3 / 2
     }
 
     /// Begins some of the requests that wait: the newest, and the oldest of all, so that none waits for ever.
@@ -256,13 +258,23 @@ where
             self.begin(request, Some(since));
         }
         for _ in 0..BATCH_CALLS {
-            let Some((request, since)) = self.waiting.pop_back() else { break };
+            let Some((request, since)) = self.newest() else { break };
             self.begin(request, Some(since));
         }
         if self.waiting.is_empty() {
             self.waiting = VecDeque::new();
         }
         self.begun += BATCH_CALLS;
+    }
+
+    /// The newest of those that wait and whose caller still does.
+    fn newest(&mut self) -> Option<(Request, Instant)> {
+        while let Some((request, since)) = self.waiting.pop_back() {
+            if !is_taken_back(self.front, &request) {
+                return Some((request, since));
+            }
+        }
+        None
     }
 
     /// Begins a call, which had come by `received`, if that is known.
@@ -311,6 +323,15 @@ where
             self.connection.widen(KNOWN_STREAM_WINDOW, KNOWN_CONNECTION_WINDOW);
         }
     }
+}
+
+/// Whether nobody waits for the answer to a request any more; it is counted then.
+fn is_taken_back(front: &Front, request: &Request) -> bool {
+    let is_gone = request.respond.is_gone();
+    if is_gone && request.head.get("content-type").is_some_and(is_grpc) {
+        front.metrics.call_ended(Method::of(request.head.path()), Code::Cancelled);
+    }
+    is_gone
 }
 
 /// Ends when a timer does, if there is one.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failure of the test")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use kura_wire::protos::cache_client::{
 use kura_wire::{Code, FRAME_HEADER_BYTES, encode_frame};
 use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep, timeout};
 
 /// One connection to a server with a cache `c`.
@@ -280,6 +281,38 @@ fn frames(stream: u8, method: &str, message: &[u8]) -> Vec<u8> {
     frames.extend_from_slice(&[0, 0, message.len() as u8, 0, end_stream, 0, 0, 0, stream]);
     frames.extend_from_slice(message);
     frames
+}
+
+#[tokio::test]
+async fn of_more_calls_than_are_begun_together_the_newest_are_answered_first() {
+    let mut client = Client::new().await;
+    assert!(!client.holds(b"taken back").await);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut calls = JoinSet::new();
+    // All of them are written before the server has its turn.
+    for call in 0..99 {
+        let (response, mut body) = client.begin("Set", None);
+        let key = if call == 50 { &b"taken back"[..] } else { b"k" };
+        body.send_data(set(key, 1), true).unwrap();
+        if call == 50 {
+            body.send_reset(h2::Reason::CANCEL);
+            continue;
+        }
+        let order = Arc::clone(&order);
+        calls.spawn(async move {
+            assert_eq!(Answer::of(response).await.code, Code::Ok);
+            order.lock().unwrap().push(call);
+        });
+    }
+    while let Some(ended) = timeout(Duration::from_secs(10), calls.join_next()).await.unwrap() {
+        ended.unwrap();
+    }
+    let mut order = order.lock().unwrap().clone();
+    // The oldest of all is among the first, so that none waits for ever.
+    assert_eq!(order[..3], [0, 98, 97], "{order:?}");
+    order.sort_unstable();
+    assert!(order.into_iter().eq((0..99).filter(|call| *call != 50)));
+    assert!(!client.holds(b"taken back").await);
 }
 
 #[tokio::test(start_paused = true)]
