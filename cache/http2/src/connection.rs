@@ -162,7 +162,10 @@ where
         into: &mut Vec<Request>,
     ) -> Poll<Result<bool, Error>> {
         loop {
-            let is_held_back = self.link.lock().is_full();
+            let mut state = self.link.lock();
+            state.resume();
+            let is_held_back = state.is_full();
+            drop(state);
             if !is_held_back && !matches!(self.stage, Stage::Broken(..)) && self.take_frames(into) {
                 return Poll::Ready(Ok(true));
             }
@@ -186,6 +189,9 @@ where
             // Until the first `Pending` of what is polled next, nobody but this task has to know of anything.
             state.task = Some(cx.waker().clone());
             if state.is_full() {
+                if state.yields() {
+                    cx.waker().wake_by_ref();
+                }
                 return Poll::Pending;
             }
             if is_held_back {
@@ -195,7 +201,11 @@ where
             let is_read = match self.poll_read(cx) {
                 Poll::Pending => {
                     self.writing.release();
-                    self.link.lock().out.release();
+                    let mut state = self.link.lock();
+                    state.out.release();
+                    if state.yields() {
+                        cx.waker().wake_by_ref();
+                    }
                     return Poll::Pending;
                 }
                 Poll::Ready(is_read) => is_read?,

@@ -56,6 +56,12 @@ pub(crate) struct State {
     /// Streams that wait for the connection's window, or for the socket, the longest waiting first. Those that wait for
     /// a window of their own are not among them.
     blocked: VecDeque<u32>,
+    /// Streams whose senders were woken for a part of the connection's window, which is set aside for them.
+    woken: Vec<u32>,
+    /// All that is.
+    reserved: i64,
+    /// They have had their turn.
+    is_their_turn_over: bool,
     /// Streams that this side has reset, the last [`RESETS`] of them.
     resets: VecDeque<u32>,
     /// The connection's task, if it waits.
@@ -120,6 +126,8 @@ pub(crate) struct Stream {
     outbox: VecDeque<Bytes>,
     trailers: Option<Vec<(String, Vec<u8>)>>,
     send_window: i64,
+    /// What is set aside for it of the connection's.
+    reserved: i64,
     is_blocked: bool,
     pub(crate) sender: Option<Waker>,
     pub(crate) watcher: Option<Waker>,
@@ -151,6 +159,9 @@ impl State {
             unasked_window: INITIAL_WINDOW.saturating_sub(stream_window),
             taken: 0,
             blocked: VecDeque::new(),
+            woken: Vec::new(),
+            reserved: 0,
+            is_their_turn_over: false,
             resets: VecDeque::new(),
             task: None,
             is_over: false,
@@ -192,6 +203,7 @@ impl State {
             outbox: VecDeque::new(),
             trailers: None,
             send_window: self.initial_send_window,
+            reserved: 0,
             is_blocked: false,
             sender: None,
             watcher: None,
@@ -287,7 +299,7 @@ impl State {
             if more == 0 {
                 return Err(Wrong::Connection(Reason::PROTOCOL_ERROR, "a window grows by nothing"));
             }
-            if self.send_window > most {
+            if self.send_window + self.reserved > most {
                 return Err(Wrong::Connection(Reason::FLOW_CONTROL_ERROR, "a window grows beyond its limit"));
             }
             self.unblock();
@@ -346,23 +358,25 @@ impl State {
             Inbox::Whole(bytes) => bytes,
             Inbox::Part(part) => part.freeze(),
         };
-        self.took(id, bytes.len() as u32);
+        let length = bytes.len() as u32;
+        if stream.is_received {
+            self.took_of_all(length)
+        } else {
+            self.took(id, length)
+        }
         Some(bytes)
     }
 
     /// Bytes that came on a stream are of no more concern. Half a window at a time: neither is the peer held up nor told
     /// of each piece.
     fn took(&mut self, id: u32, bytes: u32) {
-        if self.is_over {
-            return;
-        }
         if let Some(stream) = self.streams.get_mut(&id)
             && !stream.is_received
             && !stream.is_closed
             && !stream.is_unread
         {
             stream.taken += bytes;
-            if stream.taken > 0 && stream.taken >= self.initial_receive_window / 2 {
+            if !self.is_over && stream.taken > 0 && stream.taken >= self.initial_receive_window / 2 {
                 stream.receive_window += i64::from(stream.taken);
                 let taken = std::mem::take(&mut stream.taken);
                 self.out.put(|into| frame::put_number(into, frame::WINDOW_UPDATE, id, taken));
@@ -374,7 +388,7 @@ impl State {
     /// The same for the connection's window alone.
     fn took_of_all(&mut self, bytes: u32) {
         self.taken += bytes;
-        if self.taken > 0 && self.taken >= self.receive_target / 2 {
+        if !self.is_over && self.taken > 0 && self.taken >= self.receive_target / 2 {
             self.receive_window += self.taken;
             let taken = std::mem::take(&mut self.taken);
             self.out.put(|into| frame::put_number(into, frame::WINDOW_UPDATE, 0, taken));
@@ -444,13 +458,12 @@ impl State {
         stream.is_ended = is_last;
         let length = data.len() as i64;
         if stream.outbox.is_empty()
-            && length <= stream.send_window.min(window)
+            && length <= stream.send_window.min(window + stream.reserved)
             && data.len() <= max_payload
             && (is_last || length > 0)
         {
-            stream.send_window -= length;
             stream.is_sent = is_last;
-            self.send_window -= length;
+            self.spend(id, length);
             self.put_data(id, data, is_last);
         } else {
             stream.outbox.push_back(data);
@@ -485,7 +498,17 @@ impl State {
         if is_full || !stream.outbox.is_empty() {
             return Ok(0);
         }
-        Ok(usize::try_from(stream.send_window.min(window)).unwrap_or(0))
+        Ok(usize::try_from(stream.send_window.min(window + stream.reserved)).unwrap_or(0))
+    }
+
+    /// Takes bytes from the windows: what is set aside for the stream first.
+    fn spend(&mut self, id: u32, bytes: i64) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.send_window -= bytes;
+        let reserved = stream.reserved.min(bytes);
+        stream.reserved -= reserved;
+        self.reserved -= reserved;
+        self.send_window -= bytes - reserved;
     }
 
     /// Has a stream looked at when there may be room again. If its own window is what it lacks, it is without this.
@@ -499,19 +522,44 @@ impl State {
         }
     }
 
-    /// Looks at the streams that had no room, as long as there is some.
+    /// Looks at the streams that had no room, as long as there is some, in the window and before the socket.
     pub(crate) fn unblock(&mut self) {
         for _ in 0..self.blocked.len() {
-            if self.send_window <= 0 {
+            if self.send_window <= 0 || self.is_full() {
                 return;
             }
             let Some(id) = self.blocked.pop_front() else { return };
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             stream.is_blocked = false;
             if let Some(sender) = stream.sender.take() {
+                // Those behind it, and answers that are sent before it has its turn, would leave it nothing.
+                let part = self.send_window.min(self.max_payload as i64);
+                stream.reserved += part;
+                self.reserved += part;
+                self.send_window -= part;
+                self.woken.push(id);
                 sender.wake();
             }
             self.pump(id);
+        }
+    }
+
+    /// The connection's task waits, so that others have their turn; whether it is to be woken after them.
+    pub(crate) fn yields(&mut self) -> bool {
+        let is_new = !self.woken.is_empty() && !self.is_their_turn_over;
+        self.is_their_turn_over |= is_new;
+        is_new
+    }
+
+    /// Gives to others what is left of what was set aside.
+    pub(crate) fn resume(&mut self) {
+        if std::mem::take(&mut self.is_their_turn_over) {
+            for id in std::mem::take(&mut self.woken) {
+                let left = self.streams.get_mut(&id).map_or(0, |stream| std::mem::take(&mut stream.reserved));
+                self.reserved -= left;
+                self.send_window += left;
+            }
+            self.unblock();
         }
     }
 
@@ -521,6 +569,7 @@ impl State {
             let (window, max_payload) = (self.send_window, self.max_payload);
             let Some(stream) = self.live(id) else { return };
             let Some(first) = stream.outbox.front_mut() else { break };
+            let window = window + stream.reserved;
             let room = usize::try_from(stream.send_window.min(window)).unwrap_or(0).min(max_payload);
             if room == 0 && !first.is_empty() {
                 return self.block(id);
@@ -530,10 +579,9 @@ impl State {
                 stream.outbox.pop_front();
             }
             let length = piece.len() as i64;
-            stream.send_window -= length;
             let is_last = stream.outbox.is_empty() && stream.is_ended && stream.trailers.is_none();
             stream.is_sent = is_last;
-            self.send_window -= length;
+            self.spend(id, length);
             if is_last || length > 0 {
                 self.put_data(id, piece, is_last);
             }
@@ -612,7 +660,11 @@ impl State {
         stream.outbox = VecDeque::new();
         stream.trailers = None;
         stream.wake_all();
-        if std::mem::take(&mut stream.is_blocked) {
+        let (reserved, is_blocked) =
+            (std::mem::take(&mut stream.reserved), std::mem::take(&mut stream.is_blocked));
+        self.reserved -= reserved;
+        self.send_window += reserved;
+        if is_blocked {
             self.blocked.retain(|blocked| *blocked != id);
         }
         self.open -= 1;
@@ -689,6 +741,7 @@ impl State {
         self.streams.is_empty()
             && self.open == 0
             && self.blocked.is_empty()
+            && self.reserved == 0
             && self.receive_window + self.taken == self.receive_target
     }
 }

@@ -410,7 +410,9 @@ async fn play(options: Options, pipe: usize, script: Vec<Action>) {
         for _ in 0..1000 {
             yield_now().await;
         }
-        assert!(link.lock().is_at_rest());
+        let state = link.lock();
+        assert!(state.is_at_rest());
+        state.send_window
     });
     let raw = Raw::begin(near, &[]).await;
     let mut client = Client {
@@ -428,9 +430,9 @@ async fn play(options: Options, pipe: usize, script: Vec<Action>) {
         client.act(action).await;
     }
     client.finish().await;
-    let streams = client.streams;
+    let (streams, window) = (client.streams, client.window);
     drop(client.raw);
-    served.await.unwrap();
+    assert_eq!(served.await.unwrap(), window);
     for (id, stream) in streams {
         let reads = matches!(stream.call.body, Body::Read | Body::ReadLater);
         let is_answered = !matches!(stream.call.answer, Answer::Reset | Answer::Dropped);

@@ -634,25 +634,33 @@ async fn answers_keep_to_the_windows() {
 
 #[tokio::test(start_paused = true)]
 async fn streams_share_the_connections_window_in_turn() {
-    let (mut raw, _served) = begun_with(&[(INITIAL_WINDOW_SIZE, 1 << 20)], OPTIONS).await;
-    let ids = [1, 3, 5, 7];
-    raw.send(&ids.map(|id| headers(id, END_STREAM, &post("/whole"))).concat()).await;
-    let mut sent = [0; 8];
-    let count = |sent: &mut [usize; 8], frames: Vec<Frame>| {
-        for frame in frames.iter().filter(|frame| frame.kind == DATA) {
-            sent[frame.stream as usize] += frame.payload.len();
+    // Those that are sent as a whole, and one that sends as much as there is room for.
+    for (paths, all, least) in
+        [(["/whole"; 4], 40, 1000), (["/large", "/whole", "/whole", "/whole"], 80, 1000)]
+    {
+        let (mut raw, _served) = begun_with(&[(INITIAL_WINDOW_SIZE, 1 << 20)], OPTIONS).await;
+        let mut sent = [0; 8];
+        let count = |sent: &mut [usize; 8], frames: Vec<Frame>| {
+            for frame in frames.iter().filter(|frame| frame.kind == DATA) {
+                sent[frame.stream as usize] += frame.payload.len();
+            }
+        };
+        let ids = [1, 3, 5, 7];
+        for (id, path) in ids.into_iter().zip(paths) {
+            raw.send(&headers(id, END_STREAM, &post(path))).await;
         }
-    };
-    while sent.iter().sum::<usize>() < 65_535 {
-        count(&mut sent, vec![raw.next().await.unwrap()]);
-    }
-    let before = sent;
-    for _ in 0..40 {
-        raw.send(&window_update(0, 100)).await;
-        count(&mut sent, raw.settled().await);
-    }
-    for id in ids {
-        assert_eq!(sent[id as usize] - before[id as usize], 1000, "{id}: {before:?} {sent:?}");
+        while sent.iter().sum::<usize>() < 65_535 {
+            count(&mut sent, vec![raw.next().await.unwrap()]);
+        }
+        let before = sent;
+        for _ in 0..all {
+            raw.send(&window_update(0, 100)).await;
+            count(&mut sent, raw.settled().await);
+        }
+        for id in ids {
+            let came = sent[id as usize] - before[id as usize];
+            assert!(came >= least, "{id} {paths:?}: {before:?} {sent:?}");
+        }
     }
 }
 
@@ -874,6 +882,28 @@ async fn a_peer_that_asks_and_does_not_listen_is_held_back() {
         written.unwrap();
         read.unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_for_a_peer_that_does_not_read_are_at_rest() {
+    let (near, far) = duplex(64 * 1024);
+    let _served = tokio::spawn(serve(far, OPTIONS, answer));
+    let mut raw = Raw::begin(near, &[(INITIAL_WINDOW_SIZE, 1 << 20)]).await;
+    let ids = (1..40).step_by(2);
+    raw.send(&window_update(0, 1 << 30)).await;
+    for (at, id) in ids.clone().enumerate() {
+        raw.send(&headers(id, END_STREAM, &post(if at % 2 == 0 { "/large" } else { "/whole" }))).await;
+    }
+    // The clock of a test goes on only when nobody has anything to do.
+    let mut came: Vec<u8> = Vec::new();
+    let mut ended = 0;
+    while ended < ids.len() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let frame = raw.next().await.unwrap();
+        came.extend(&frame.payload[..if frame.kind == DATA { frame.payload.len() } else { 0 }]);
+        ended += usize::from(frame.flags & END_STREAM != 0);
+    }
+    assert_eq!(came.len(), ids.len() * 100_000);
 }
 
 #[tokio::test(start_paused = true)]
