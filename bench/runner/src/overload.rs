@@ -64,10 +64,10 @@ const CASES: [Case; 7] = [
     Case::new("gRPC", Kind::Kura { memory: None }, (8, 64), 500, FEW, 50),
     Case::new("gRPC", Kind::Kura { memory: None }, (64, 8), 1100, FEW, 20),
     Case::new("gRPC", Kind::Kura { memory: None }, (8, 64), 500, ANY, 20),
-    Case::new("protosocket", Kind::KuraProtosocket, (8, 256), 500, FEW, 10),
-    Case::new("RESP", Kind::KuraResp, (8, 256), 500, FEW, 10),
-    Case::new("RESP", Kind::KuraResp, (50, 64), 1100, FEW, 10),
-    Case::new("RESP", Kind::KuraResp, (8, 256), 500, ANY, 10),
+    Case::new("protosocket", Kind::KuraProtosocket, (8, 256), 500, FEW, 50),
+    Case::new("RESP", Kind::KuraResp, (8, 256), 500, FEW, 50),
+    Case::new("RESP", Kind::KuraResp, (50, 64), 1100, FEW, 50),
+    Case::new("RESP", Kind::KuraResp, (8, 256), 500, ANY, 50),
 ];
 
 impl Case {
@@ -81,6 +81,14 @@ impl Case {
     ) -> Self {
         let deadline = Duration::from_millis(deadline_millis);
         Self { name, kind, connections: shape.0, inflight: shape.1, deadline, most_waiting, percent }
+    }
+
+    /// How much of its peak a server of even speed that answers at once can answer in time where every request may
+    /// wait at its client, first come, first served. The longer that goes on, the older is what stands in front: by as
+    /// much as comes more than goes. Once it is as old as its caller waits, what is sent has no time left.
+    fn most_in_time(&self, length: Duration) -> f64 {
+        let until_old = self.deadline.as_secs_f64() * OVERLOAD / (OVERLOAD - 1.0);
+        (until_old / length.as_secs_f64()).min(1.0)
     }
 
     fn title(&self) -> String {
@@ -212,15 +220,28 @@ impl Run {
         let name = case.title();
         let refused: u64 = meanwhile.refused.values().sum();
         let judged = |met: bool| (!quick).then_some(met);
+        let (goal, met, bound) = match (case.most_waiting, &case.kind) {
+            // A goal that no server reaches says nothing of this one. gRPC callers take back what they give up, so there
+            // one that reads fast enough can.
+            (ANY, Kind::KuraResp) => {
+                let most = case.most_in_time(overload.length);
+                (
+                    String::new(),
+                    None,
+                    format!("a server of even speed that answers at once reaches {most:.3}; "),
+                )
+            }
+            _ => (format!("≥ {GOAL:.2}"), judged(goodput >= GOAL), String::new()),
+        };
         vec![
             Row {
                 figure: format!("{name}: answered in time at twice the peak, of the peak"),
                 value: format!("{goodput:.3}"),
                 interval: String::new(),
-                goal: format!("≥ {GOAL:.2}"),
-                met: judged(goodput >= GOAL),
+                goal,
+                met,
                 beside: format!(
-                    "peak {:.0} a second; offered {}, in time {}, late {}, never sent {}, refused {refused}; p99 of \
+                    "{bound}peak {:.0} a second; offered {}, in time {}, late {}, never sent {}, refused {refused}; p99 of \
                      those in time {:.0} ms of {} ms; {} % of a core for the server, over all phases {:.2} used, and \
                      {:.2} by the loader",
                     self.peak,

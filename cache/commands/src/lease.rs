@@ -34,6 +34,15 @@ impl Lease {
 }
 
 impl Commands {
+    /// Fetches what commands on these keys will read from memory, all at a time, so that they need not wait for it one
+    /// after the other: for whoever has several commands in hand, before the first is carried out. Each key comes with
+    /// its cache's name. Only keys of the cache that the lease last used are fetched, and nothing else comes of it.
+    pub fn fetch_ahead<'k>(&self, lease: &Lease, keys: impl IntoIterator<Item = (&'k str, &'k [u8])>) {
+        let Some(cache) = lease.found.iter().flatten().next() else { return };
+        let keys = keys.into_iter().filter(|(name, _)| lease.name == *name);
+        self.data.fetch_ahead(cache.keyspace, keys.map(|(_, key)| key));
+    }
+
     /// Checks that the session still stands, may do `items` to this cache, and finds it: what
     /// [`check`](Self::check) and [`cache`](Self::cache) do, with their errors.
     ///

@@ -1,5 +1,6 @@
 //! The engine: shards behind locks, and the operations that find their shard.
 
+mod ahead;
 mod collections;
 mod walk;
 

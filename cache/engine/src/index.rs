@@ -51,6 +51,11 @@ impl Index {
         self.parts[self.part(hash)].find(hash, |&place| is_it(place)).copied()
     }
 
+    /// A record that may be the key's, whichever it is: most often it is, if the key has one.
+    pub(crate) fn candidate(&self, hash: u64) -> Option<Place> {
+        self.find(hash, |_| true)
+    }
+
     /// Bytes that [`prepare`](Self::prepare) would allocate for one more key with this hash.
     pub(crate) fn growth_bytes(&self, hash: u64) -> u64 {
         let part = &self.parts[self.part(hash)];

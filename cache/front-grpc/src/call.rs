@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Long, Outcome, Reply};
-use crate::body::{Body, Progress};
+use crate::body::{Body, PREFIX_BYTES, Progress};
 use crate::deadline::{Deadline, time_left};
 use crate::error::status;
 use crate::faults::Fault;
@@ -34,6 +34,24 @@ use crate::{Front, Method, batch, collection, control, leaderboard, token, topic
 /// connection carry the same ones.
 #[derive(Default)]
 pub(crate) struct LastToken(Option<(Box<[u8]>, Lease)>);
+
+impl LastToken {
+    /// Has what calls that came together will read fetched from memory together.
+    pub(crate) fn fetch_ahead(&self, front: &Front, requests: &[Request]) {
+        if let (Some((_, lease)), [_, _, ..]) = (&self.0, requests) {
+            front.commands.fetch_ahead(lease, requests.iter().filter_map(key));
+        }
+    }
+}
+
+/// The cache and the key of a request that has come whole. In all of those on items the key is the first field; in others
+/// it is something else, or nothing.
+fn key(request: &Request) -> Option<(&str, &[u8])> {
+    let message = request.body.whole()?.get(PREFIX_BYTES..)?;
+    let (&[tag, length], rest) = message.split_first_chunk()?;
+    let key = rest.get(..length.into()).filter(|_| tag == 0x0a && length < 0x80)?;
+    Some((std::str::from_utf8(request.head.get("cache")?).ok()?, key))
+}
 
 /// A call whose credentials stand.
 pub(crate) struct Call {

@@ -224,6 +224,7 @@ where
         };
         let came = if self.waiting.is_empty() {
             let received = self.received.by();
+            self.last_token.fetch_ahead(self.front, &batch);
             batch.drain(..).for_each(|request| self.begin(request, received));
             came
         } else {

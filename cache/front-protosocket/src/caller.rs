@@ -5,7 +5,8 @@ use kura_commands::{Cache, Command as Item, Error, Items, Lease, Reply, Value};
 use kura_wire::{Code, Status};
 
 use crate::Front;
-use crate::command::{Command, Malformed, Request, decode};
+use crate::batch::Batch;
+use crate::command::{Command, Malformed, Request};
 use crate::error::{KEY_NOT_FOUND, code};
 use crate::metrics::Counted;
 use crate::reply::Answers;
@@ -26,9 +27,22 @@ impl Caller {
         self.lease.is_some()
     }
 
+    /// Fetches what the commands of a batch will read, as far as they are about the cache that was used last.
+    pub(crate) fn fetch_ahead(&self, front: &Front, batch: &Batch<'_>) {
+        if let Some(lease) = self.lease.as_ref().filter(|_| batch.is_several()) {
+            front.commands.fetch_ahead(lease, batch.keys());
+        }
+    }
+
     /// Carries out what a message asks, at a time that was taken since it came, and adds its answer.
-    pub(crate) fn hear(&mut self, front: &Front, now: Millis, message: &[u8], answers: &mut Answers) {
-        let Request { message_id, control_code, command } = match decode(message) {
+    pub(crate) fn hear(
+        &mut self,
+        front: &Front,
+        now: Millis,
+        request: Result<Request<'_>, Malformed>,
+        answers: &mut Answers,
+    ) {
+        let Request { message_id, control_code, command } = match request {
             Ok(request) => request,
             Err(Malformed { message_id, why }) => {
                 return refuse(front, answers, Counted::None, message_id, &why.into());

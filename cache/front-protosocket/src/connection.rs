@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::Front;
 use crate::caller::{Caller, refuse};
-use crate::command::message_id_in_front;
+use crate::command::{decode, message_id_in_front};
 use crate::inbox::{Heard, Inbox, STRANGER_BYTES};
 use crate::metrics::Counted;
 use crate::reply::Answers;
@@ -119,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
         let reserved = self.front.budget.reserve(length).await;
         let message = self.inbox.receive(&mut self.io, length).await?;
         let now = self.front.commands.now();
-        self.caller.hear(self.front, now, message.as_slice(), &mut self.answers);
+        self.caller.hear(self.front, now, decode(message.as_slice()), &mut self.answers);
         drop(message);
         drop(reserved);
         self.send().await

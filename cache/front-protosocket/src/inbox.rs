@@ -13,24 +13,16 @@ use kura_front::Pace;
 use kura_pages::Buffer;
 
 use crate::Front;
+use crate::batch::{ALONE_BYTES, Batch, Next};
 use crate::caller::Caller;
-use crate::frame::{Head, head};
 use crate::reply::Answers;
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 64 * 1024;
-/// Messages over this get a buffer of their own. It is less than half
-/// of [`READ_BYTES`], so that there is always room to read on.
-const ALONE_BYTES: usize = 16 * 1024;
 /// Longest message of a peer that has not authenticated: room for a token of 4 KiB.
 pub(crate) const STRANGER_BYTES: u64 = 8 * 1024;
-/// Commands carried out at the same time of day: a few microseconds' worth.
-const COMMANDS_AT_ONCE: u32 = 16;
 /// Answers that are encoded before they are sent. More commands wait unread or undone.
 const ANSWER_BYTES: usize = 64 * 1024;
-/// Bytes of a message that is too long which are waited for, because its id is in them: a tag and a
-/// varint.
-const ID_BYTES: usize = 11;
 /// Largest buffer that a connection keeps while it has nothing to do.
 const KEPT_BYTES: usize = 1024;
 
@@ -125,49 +117,42 @@ impl Inbox {
 
     fn carry_out(&mut self, held: &[u8], front: &Front, caller: &mut Caller, answers: &mut Answers) -> Heard {
         answers.begin();
-        let mut now = front.commands.now();
-        let mut at_once = 0;
         let mut at = 0;
         let (mut heard, mut more) = (Heard::Some, false);
         while let Some(left) = held.get(at..).filter(|left| !left.is_empty()) {
-            if answers.are_enough(ANSWER_BYTES) {
-                more = true;
-                break;
-            }
-            let (start, length) = match head(left) {
-                Head::Partial => break,
-                Head::Broken => {
-                    heard = Heard::Broken;
-                    break;
-                }
-                Head::Message { start, length } => (start, length),
-            };
-            let body = left.get(start..).unwrap_or_default();
+            let now = front.commands.now();
             let most = match caller.is_known() {
                 true => front.commands.limits().max_request_bytes as u64,
                 false => STRANGER_BYTES,
             };
-            let size = usize::try_from(length).unwrap_or(usize::MAX);
-            if length > most {
-                if body.len() >= ID_BYTES {
-                    at += start;
-                    heard = Heard::TooLong(length);
+            let batch = Batch::read(left, most);
+            let next = batch.next;
+            caller.fetch_ahead(front, &batch);
+            for message in batch.into_messages() {
+                if answers.are_enough(ANSWER_BYTES) {
+                    break;
                 }
+                caller.hear(front, now, message.request, answers);
+                at += message.bytes;
+            }
+            if answers.are_enough(ANSWER_BYTES) {
+                more = at < held.len();
                 break;
             }
-            let Some(message) = body.get(..size) else {
-                if size > ALONE_BYTES {
+            heard = match next {
+                Next::Batch => continue,
+                Next::Partial => Heard::Some,
+                Next::Broken => Heard::Broken,
+                Next::Large { start, length } => {
                     at += start;
-                    heard = Heard::Large(size);
+                    Heard::Large(length)
                 }
-                break;
+                Next::TooLong { start, length } => {
+                    at += start;
+                    Heard::TooLong(length)
+                }
             };
-            if at_once == COMMANDS_AT_ONCE {
-                (now, at_once) = (front.commands.now(), 0);
-            }
-            caller.hear(front, now, message, answers);
-            at_once += 1;
-            at += start + size;
+            break;
         }
         self.keep(held.get(at..).unwrap_or_default(), at > 0, more);
         heard

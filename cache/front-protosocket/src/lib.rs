@@ -5,7 +5,7 @@
 //! they are decoded where they were read, carried out at once, and their answers encoded straight
 //! from the stored bytes. What came with one read is answered with one write.
 //!
-//! One file per hop: [`serve`] (a connection) > `inbox` (bytes become frames) > `frame` (where a
+//! One file per hop: [`serve`] (a connection) > `inbox` (bytes become batches) > `batch` (what came together) > `frame` (where a
 //! message ends) > `command` (decode) > `caller` (authenticate, execute) > `reply` (encode).
 //!
 //! Answers come in the order of their commands. The protocol would allow any order; nothing here
@@ -20,6 +20,7 @@
 //! assert_eq!(request.command.unwrap().name(), "get");
 //! ```
 
+mod batch;
 mod caller;
 mod command;
 mod connection;

@@ -61,6 +61,12 @@ impl Caller {
         }
     }
 
+    /// Fetches what commands on these keys will read, if the commands before them were about the same cache.
+    pub(crate) fn fetch_ahead<'k>(&self, front: &Front, keys: impl Iterator<Item = &'k [u8]>) {
+        let Some(lease) = &self.lease else { return };
+        front.commands.fetch_ahead(lease, keys.map(|key| (&*self.cache, key)));
+    }
+
     /// Carries out a command at a time that was taken since it came. The place is that in the table.
     pub(crate) fn hear(
         &mut self,

@@ -3,12 +3,12 @@
 use crate::Front;
 use crate::call::{Answer, Later};
 use crate::caller::{Caller, Next};
-use crate::parse::{Parsed, Parser};
+use crate::parse::{Keys, Parsed, Parser};
 use crate::reply::{Failure, Out, Reply, Rest};
 
 /// Commands carried out before other connections have their turn.
 const COMMANDS_IN_TURN: usize = 256;
-/// Commands carried out at the same time of day: a few microseconds' worth.
+/// Commands carried out at the same time of day, a few microseconds' worth, and whose items are fetched ahead.
 const COMMANDS_AT_ONCE: usize = 16;
 
 /// One peer and the command that it is at.
@@ -59,6 +59,9 @@ impl<'a> Dialogue<'a> {
                     at += length;
                 }
                 Ok(Parsed::Command(length)) => {
+                    if turn % COMMANDS_AT_ONCE == 1 && length < rest.len() {
+                        self.caller.fetch_ahead(front, Keys::of(rest).take(COMMANDS_AT_ONCE));
+                    }
                     let arguments = self.parser.arguments(rest);
                     let (place, next) = self.caller.hear(front, now, arguments, &mut self.out);
                     self.parser.next();

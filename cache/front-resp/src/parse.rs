@@ -1,6 +1,9 @@
 //! Where a command ends and what its arguments are.
 
+mod ahead;
 mod copied;
+
+pub(crate) use ahead::Keys;
 
 /// Longest command in one line (as in Redis).
 const MAX_INLINE_BYTES: usize = 64 * 1024;

@@ -74,6 +74,12 @@ impl RecvStream {
 }
 
 impl RecvStream {
+    /// All of it, if it had come along with the head and was not taken.
+    #[must_use]
+    pub fn whole(&self) -> Option<&[u8]> {
+        self.whole.as_deref()
+    }
+
     /// Copies what is here of it, so that it does not keep what else was read with it: for a request that is to wait.
     pub fn detach(&mut self) {
         if let Some(whole) = &mut self.whole {

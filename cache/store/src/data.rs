@@ -86,6 +86,11 @@ impl Data {
         self.caches.get(name).ok_or_else(|| DataError::CacheNotFound(name.to_owned()))
     }
 
+    /// Fetches what commands on these keys will read, all at a time: see [`Engine::fetch_ahead`].
+    pub fn fetch_ahead<'k>(&self, cache: Keyspace, keys: impl IntoIterator<Item = &'k [u8]>) {
+        self.engine.fetch_ahead(cache, keys);
+    }
+
     /// Carries out one command on a scalar. On a collection, `Set` replaces it, and what does not
     /// look at the value works too; all else is refused.
     /// A value read is handed to `sink` under the engine's lock: copy

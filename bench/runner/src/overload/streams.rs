@@ -130,11 +130,6 @@ impl Line {
             {
                 let mut tallies = tallies.lock();
                 self.waiting.iter().skip(before).for_each(|(_, phase)| tallies[*phase].offered += 1);
-                for (_, phase) in
-                    self.waiting.drain(self.waiting.len().min(before.max(schedule.most_waiting))..)
-                {
-                    tallies[phase].unsent += 1;
-                }
                 // Forgets those whose time passed before they were sent.
                 while let Some(&(due, phase)) = self.waiting.front()
                     && due.elapsed() > schedule.deadline
@@ -144,6 +139,11 @@ impl Line {
                 }
             }
             self.send()?;
+            // Only what the connection does not take has to wait.
+            let over = self.waiting.len().min(schedule.most_waiting);
+            for (_, phase) in self.waiting.drain(over..) {
+                tallies.lock()[phase].unsent += 1;
+            }
             if self.receive(schedule.deadline, tallies)? {
                 last = Instant::now();
             }

@@ -8,9 +8,13 @@ use crate::index::Place;
 use crate::segment::{Queue, TtlClass};
 use crate::{Item, ItemType, Keyspace, ValueRef};
 use kura_base::Millis;
+use std::hint::black_box;
 
 /// Payload of a record whose item is kept apart: the item's number.
 const NUMBER_BYTES: usize = size_of::<u32>();
+
+/// What a processor reads at once.
+const CACHE_LINE_BYTES: usize = 64;
 
 /// What a new record says.
 #[derive(Debug)]
@@ -57,6 +61,14 @@ impl Log {
     pub(crate) fn header(&self, place: Place) -> Header {
         let (segment, offset) = self.locate(place);
         Header::decode(&self.segments[segment].data[offset..])
+    }
+
+    /// Reads a byte of the header and one a cache line further, for whoever will read the record: short keys and
+    /// values are there.
+    pub(crate) fn touch(&self, place: Place) {
+        let (segment, offset) = self.locate(place);
+        let data = &self.segments[segment].data;
+        black_box((data.get(offset).copied(), data.get(offset + CACHE_LINE_BYTES).copied()));
     }
 
     pub(crate) fn key(&self, place: Place, header: &Header) -> &[u8] {
