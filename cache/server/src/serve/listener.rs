@@ -202,6 +202,7 @@ impl Service {
         let serve = move |stream| {
             let (tls, front, drain) = (tls.clone(), front.clone(), drain.clone());
             async move {
+                let stream = Dated::bare(stream);
                 match tls {
                     None => kura_front_protosocket::serve(stream, front, drain).await,
                     Some(tls) => {
@@ -220,6 +221,7 @@ impl Service {
         let serve = move |stream| {
             let (tls, front, drain) = (tls.clone(), front.clone(), drain.clone());
             async move {
+                let stream = Dated::bare(stream);
                 match tls {
                     None => kura_front_resp::serve(stream, front, drain).await,
                     Some(tls) => {
