@@ -201,6 +201,7 @@ impl Service {
         let serve = move |stream| {
             let (tls, front, drain) = (tls.clone(), front.clone(), drain.clone());
             async move {
+                let stream = Dated::bare(stream);
                 match tls {
                     None => kura_front_protosocket::serve(stream, front, drain).await,
                     Some(tls) => {
@@ -219,6 +220,7 @@ impl Service {
         let serve = move |stream| {
             let (tls, front, drain) = (tls.clone(), front.clone(), drain.clone());
             async move {
+                let stream = Dated::bare(stream);
                 match tls {
                     None => kura_front_resp::serve(stream, front, drain).await,
                     Some(tls) => {
