@@ -189,7 +189,7 @@ pub(crate) fn begin(
 }
 
 /// What a call is for, without a query.
-fn path(head: &Head) -> &str {
+pub(crate) fn path(head: &Head) -> &str {
     let path = head.path();
     path.split_once('?').map_or(path, |(path, _)| path)
 }

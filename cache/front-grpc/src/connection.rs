@@ -15,7 +15,7 @@ use kura_wire::Code;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use crate::call::{Begun, LastToken, begin};
+use crate::call::{Begun, LastToken, begin, path};
 use crate::latency::{Sampler, Way};
 use crate::metadata::is_grpc;
 use crate::respond;
@@ -330,7 +330,7 @@ where
 fn is_taken_back(front: &Front, request: &Request) -> bool {
     let is_gone = request.respond.is_gone();
     if is_gone && request.head.get("content-type").is_some_and(is_grpc) {
-        front.metrics.call_ended(Method::of(request.head.path()), Code::Cancelled);
+        front.metrics.call_ended(Method::of(path(&request.head)), Code::Cancelled);
     }
     is_gone
 }
