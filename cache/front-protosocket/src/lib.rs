@@ -5,8 +5,9 @@
 //! they are decoded where they were read, carried out at once, and their answers encoded straight
 //! from the stored bytes. What came with one read is answered with one write.
 //!
-//! One file per hop: [`serve`] (a connection) > `inbox` (bytes become batches) > `batch` (what came together) > `frame` (where a
-//! message ends) > `command` (decode) > `caller` (authenticate, execute) > `reply` (encode).
+//! One file per hop: [`serve`] (a connection) > `inbox` (bytes become batches) > `batch` (what came
+//! together) > `frame` (where a message ends) > `command` (decode) > `caller` (authenticate, execute) >
+//! `reply` (encode).
 //!
 //! Answers come in the order of their commands. The protocol would allow any order; nothing here
 //! waits, so there is nothing to overtake. For the same reason a cancellation finds nothing to
